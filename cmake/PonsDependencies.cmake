@@ -1,0 +1,40 @@
+# Every library from outside, as an imported target. On Debian 12 scripts/setup.sh unpacks the header-only ones that cannot be
+# installed side by side with Boost 1.81 into .deps/; elsewhere the system's are used.
+
+set(PONS_DEPS_PREFIX ${PROJECT_SOURCE_DIR}/.deps CACHE PATH "Private prefix of header-only libraries")
+
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED CONFIG HINTS ${PONS_DEPS_PREFIX}/usr)  # headers: Asio, System
+find_package(nlohmann_json 3.11 REQUIRED)
+
+# pons_header_only(TARGET HEADER PACKAGE)
+function(pons_header_only target header package)
+  find_path(PONS_${target}_INCLUDE ${header} HINTS ${PONS_DEPS_PREFIX}/usr/include)
+  if(NOT PONS_${target}_INCLUDE)
+    message(FATAL_ERROR "${header} not found: run scripts/setup.sh, or install ${package}")
+  endif()
+  add_library(pons_dep_${target} INTERFACE)
+  target_include_directories(pons_dep_${target} SYSTEM INTERFACE ${PONS_${target}_INCLUDE})
+endfunction()
+
+pons_header_only(msgpack msgpack.hpp libmsgpack-cxx-dev)
+target_compile_definitions(pons_dep_msgpack INTERFACE MSGPACK_NO_BOOST)
+if(NOT PONS_BUILD_FUZZERS)
+  pons_header_only(valijson valijson/validator.hpp libvalijson-dev)
+  find_package(spdlog 1.10 REQUIRED)
+  find_package(yaml-cpp 0.7 REQUIRED)
+  find_package(CLI11 2.1 REQUIRED)
+  if(PONS_BUILD_TESTS)
+    find_package(GTest 1.12 REQUIRED)
+  endif()
+  if(PONS_BUILD_TESTS AND PONS_BUILD_BENCHMARKS)
+    find_package(benchmark 1.7 REQUIRED)
+  endif()
+  if(PONS_BUILD_XGBOOST)
+    find_path(XGBOOST_INCLUDE xgboost/c_api.h REQUIRED)
+    find_library(XGBOOST_LIBRARY xgboost REQUIRED)
+    add_library(pons_dep_xgboost INTERFACE)
+    target_include_directories(pons_dep_xgboost SYSTEM INTERFACE ${XGBOOST_INCLUDE})
+    target_link_libraries(pons_dep_xgboost INTERFACE ${XGBOOST_LIBRARY})
+  endif()
+endif()

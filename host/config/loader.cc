@@ -1,0 +1,193 @@
+#include "host/config/loader.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "host/config/settings.h"
+#include "host/nearest.h"
+
+namespace pons {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+bool looks_like_path(const std::string& text) { return text.find('/') != std::string::npos || text == "." || text.ends_with(".py"); }
+
+void append(std::vector<ConfigIssue>& to, std::vector<ConfigIssue> from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+}  // namespace
+
+ConfigLoader::ConfigLoader(const ConfigContext& context, const SchemaCheck& check, const Document& document, fs::path folder)
+    : context_(context), check_(check), document_(document), folder_(std::move(folder)), search_(context.adapter_path) {
+  if (!document.file.empty()) search_.insert(search_.begin(), folder_);
+}
+
+Config ConfigLoader::load() {
+  issues_ = check_.check(document_, DocumentKind::config);
+  config_.host = host_settings(document_, folder_, issues_);
+  const json* const entries = find_at(document_.value, {"adapters"});
+  if (is_broken({})) throw ConfigError(std::move(issues_));
+  if (entries == nullptr || entries->is_null()) {
+    load_bundled();
+  } else {
+    load_entries(*entries);
+  }
+  if (const json* const defaults = find_at(document_.value, {"defaults"}); defaults != nullptr && defaults->is_object()) {
+    Layers layers;
+    layers.add(document_, {"defaults"}, *defaults, folder_);
+    config_.defaults = layers.merged();
+    const auto adapter = config_.defaults.find("adapter");
+    if (adapter != config_.defaults.end() && looks_like_path(*adapter)) *adapter = absolute_from(folder_, std::string(*adapter)).string();
+  }
+  choose_default();
+  if (!issues_.empty()) throw ConfigError(std::move(issues_));
+  return std::move(config_);
+}
+
+AdapterConfig ConfigLoader::load_one(const std::string& name, const HostConfig& host, Below below) {
+  issues_ = check_.check(document_, DocumentKind::config);
+  if (!issues_.empty()) throw ConfigError(std::move(issues_));
+  config_.host = host;
+  auto adapter = load_entry(name, document_.value["adapters"][name], issues_, below);
+  if (!issues_.empty()) throw ConfigError(std::move(issues_));
+  return std::move(*adapter);
+}
+
+// Whether the schema has something against the value at `path` or anything inside it; of the root, against the root itself.
+bool ConfigLoader::is_broken(const ConfigPath& path) const {
+  const std::string name = to_string(path);
+  return std::any_of(issues_.begin(), issues_.end(), [&](const ConfigIssue& issue) {
+    if (path.empty()) return issue.path.empty();
+    return issue.path == name || issue.path.starts_with(name + ".") || issue.path.starts_with(name + "[");
+  });
+}
+
+void ConfigLoader::load_entries(const json& entries) {
+  if (!entries.is_object() || is_broken({"defaults"})) return;
+  std::vector<std::string> sound;
+  std::vector<ConfigIssue> wrong_targets;
+  for (const auto& [name, entry] : entries.items()) {
+    if (!is_broken({"adapters", name})) {
+      sound.push_back(name);
+    } else if (find_at(entry, {"adapter"}) != nullptr && !is_broken({"adapters", name, "adapter"})) {
+      target_of(name, entry, wrong_targets);  // the rest is not read, but this can be said at the same time
+    }
+  }
+  append(issues_, std::move(wrong_targets));
+  for (const std::string& name : sound) {
+    if (auto adapter = load_entry(name, entries[name], issues_)) config_.adapters.push_back(std::move(*adapter));
+  }
+}
+
+void ConfigLoader::load_bundled() {
+  if (is_broken({"defaults"})) return;
+  for (const auto& [folder_name, folder] : list_adapters(context_.adapter_path)) {
+    std::vector<ConfigIssue> issues;
+    std::string name = folder_name;
+    try {
+      name = read_adapter_folder(folder, check_).name;
+      auto adapter = load_entry(name, folder.string(), issues);
+      const bool taken = config_.find(name) != nullptr;
+      if (taken) issues.push_back({(folder / "adapter.yaml").string(), 0, 0, "name", "the name \"" + name + "\" is taken already"});
+      if (adapter && issues.empty()) config_.adapters.push_back(std::move(*adapter));
+    } catch (const ConfigError& e) {
+      issues = e.issues();
+    }
+    for (ConfigIssue& issue : issues) issue.message += " (the adapter " + name + " is left out)";
+    append(config_.warnings, std::move(issues));
+  }
+  std::sort(config_.adapters.begin(), config_.adapters.end(),
+            [](const AdapterConfig& a, const AdapterConfig& b) { return a.pool.adapter < b.pool.adapter; });
+}
+
+std::optional<AdapterTarget> ConfigLoader::resolve(const std::string& text, const ConfigPath& at, std::vector<ConfigIssue>& issues) const {
+  Result<AdapterTarget> target = AdapterTarget{};
+  if (looks_like_path(text)) {
+    target = adapter_target(absolute_from(folder_, text));
+  } else {
+    const Result<fs::path> folder = find_adapter(text, search_);
+    if (!folder) {
+      issues.push_back(document_.value_issue(at, folder.error().message));
+      return std::nullopt;
+    }
+    target = AdapterTarget{*folder, {}};
+  }
+  if (target) return *target;
+  issues.push_back(document_.value_issue(at, target.error().message));
+  return std::nullopt;
+}
+
+// What the entry, else `defaults`, else its own name, says to run. Nothing with an issue: it cannot be found.
+std::optional<AdapterTarget> ConfigLoader::target_of(const std::string& name, const json& entry, std::vector<ConfigIssue>& issues) const {
+  const ConfigPath at{"adapters", name};
+  if (entry.is_string()) return resolve(entry.get<std::string>(), at, issues);
+  for (const auto& [part, where] : {std::pair(find_at(entry, {"adapter"}), ConfigPath{"adapters", name, "adapter"}),
+                                    std::pair(find_at(document_.value, {"defaults", "adapter"}), ConfigPath{"defaults", "adapter"})}) {
+    if (part != nullptr && part->is_string()) return resolve(part->get<std::string>(), where, issues);
+  }
+  const bool has_command = find_at(entry, {"command"}) != nullptr || find_at(document_.value, {"defaults", "command"}) != nullptr;
+  if (has_command) return AdapterTarget{};
+  const Result<fs::path> own = find_adapter(name, search_);
+  if (own) return AdapterTarget{*own, {}};
+  issues.push_back(document_.key_issue(at, "expected `command` or `adapter`; there is " + own.error().message));
+  return std::nullopt;
+}
+
+std::optional<AdapterConfig> ConfigLoader::load_entry(const std::string& name, const json& said, std::vector<ConfigIssue>& issues,
+                                                      Below below) {
+  const std::optional<AdapterTarget> target = target_of(name, said, issues);
+  if (!target) return std::nullopt;
+  Layers layers;
+  AdapterFolder adapter;
+  if (target->folder) {
+    try {
+      adapter = read_adapter_folder(*target->folder, check_);
+    } catch (const ConfigError& e) {
+      append(issues, e.issues());
+      return std::nullopt;
+    }
+    layers.add(adapter.document, {}, {{"command", adapter.document.value["command"]}}, adapter.folder);
+    if (below == Below::defaults) {
+      layers.add(adapter.document, {"defaults"}, adapter.document.value.value("defaults", json::object()), adapter.folder);
+    }
+  }
+  const json* const defaults = find_at(document_.value, {"defaults"});
+  if (defaults != nullptr && below == Below::defaults) layers.add(document_, {"defaults"}, *defaults, folder_);
+  json entry = said.is_object() ? said : json::object();
+  if (!target->command.empty()) entry["command"] = target->command;
+  layers.add(document_, {"adapters", name}, entry, folder_);
+
+  AdapterConfig out = adapter_settings(name, layers, config_.host, context_.env, issues);
+  out.framework = target->folder ? adapter.name : name;
+  out.description = adapter.description;
+  out.folder = adapter.folder.string();
+  out.source = config_.file;
+  out.written = layers.merged();
+  out.written.erase("adapter");
+  if (target->folder) out.written["adapter"] = out.folder;
+  out.written["working_dir"] = out.pool.launch.working_dir;
+  return out;
+}
+
+void ConfigLoader::choose_default() {
+  const json* const said = find_at(document_.value, {"default"});
+  if (said == nullptr || !said->is_string()) {
+    if (config_.adapters.size() == 1) config_.default_adapter = config_.adapters.front().pool.adapter;
+    return;
+  }
+  config_.default_adapter = said->get<std::string>();
+  std::vector<std::string> names;
+  const json* const entries = find_at(document_.value, {"adapters"});
+  if (entries != nullptr && entries->is_object()) {
+    for (const auto& [name, entry] : entries->items()) names.push_back(name);
+  }
+  for (const AdapterConfig& adapter : config_.adapters) names.push_back(adapter.pool.adapter);
+  if (std::find(names.begin(), names.end(), *config_.default_adapter) != names.end()) return;
+  issues_.push_back(document_.value_issue({"default"}, "expected one of the adapters, got \"" + *config_.default_adapter + "\"" +
+                                                           did_you_mean(*config_.default_adapter, names)));
+}
+
+}  // namespace pons

@@ -1,0 +1,332 @@
+// How the workers of a pool come and go. The way of requests is in pool.cc, what operators ask for in pool_control.cc.
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "pool/pool.h"
+#include "pool/process_table.h"
+
+namespace pons {
+
+namespace {
+
+constexpr std::array kThreadVariables{"OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
+                                      "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",  "NUMEXPR_MAX_THREADS"};
+constexpr Millis kMemoryInterval{1'000};
+
+}  // namespace
+
+std::string_view to_string(PoolState state) {
+  switch (state) {
+    case PoolState::idle:
+      return "idle";
+    case PoolState::starting:
+      return "starting";
+    case PoolState::ready:
+      return "ready";
+    case PoolState::degraded:
+      return "degraded";
+    case PoolState::failed:
+      return "failed";
+    case PoolState::draining:
+      return "draining";
+    case PoolState::stopped:
+      return "stopped";
+  }
+  return "stopped";
+}
+
+WorkerProcess* Pool::find(WorkerKey key) {
+  const auto found = members_.find(key);
+  return found != members_.end() ? found->second.process.get() : nullptr;
+}
+
+// ---- What the staff machine said ---------------------------------------------------------------------------------------------------
+
+void Pool::review(TimePoint now) {
+  review_again_ = true;
+  if (reviewing_) return;
+  reviewing_ = true;
+  while (std::exchange(review_again_, false)) {
+    std::vector<Staff::Load> loads;
+    for (const auto& load : dispatcher_.workers()) {
+      const auto& member = members_.at(load.key);
+      loads.push_back({load.key, load.in_flight, load.sessions + load.resources, member.answered, member.memory});
+    }
+    Staff::Actions todo;
+    staff_.review(now, loads, dispatcher_.waiting_since(), todo);
+    for (const auto& action : todo) perform(action, now);
+    if (!actions_.empty()) apply(now);
+    continue_closing(now);
+    update_state();
+    if (!actions_.empty()) apply(now);  // a pool that has failed refuses what waits
+    check_operation(now);
+  }
+  reviewing_ = false;
+  arm_timer();
+}
+
+void Pool::perform(const Staff::Action& action, TimePoint now) {
+  switch (action.kind) {
+    case Staff::Action::Kind::start:
+      return launch(action.worker);
+    case Staff::Action::Kind::retire:
+      observer_.worker_recycled(options_.adapter, *find(action.worker), action.reason);
+      return dispatcher_.retire(action.worker, now, actions_);
+    case Staff::Action::Kind::close:
+      return dispatcher_.worker_draining(action.worker);
+    case Staff::Action::Kind::stop:
+      dispatcher_.worker_draining(action.worker);
+      return find(action.worker)->finish();
+  }
+}
+
+void Pool::launch(WorkerKey key) {
+  if (slots_.size() <= key.slot) slots_.resize(key.slot + 1);
+  auto process = std::make_shared<WorkerProcess>(executor_, options_, key, worker_id(options_.adapter, key),
+                                                 static_cast<WorkerProcess::Owner&>(*this));
+  auto& member = members_.emplace(key, Member{process, Health({.interval = Millis{0}}, Clock::now())}).first->second;
+  member.generation = generation_;
+  process->start(launcher_, spawn_spec(key, member));
+  observer_.worker_started(options_.adapter, *process);
+}
+
+Result<SpawnSpec> Pool::spawn_spec(WorkerKey key, Member& member) {
+  const auto& limits = options_.limits;
+  SpawnSpec spec{options_.launch.command, options_.launch.working_dir, worker_env(key), options_.launch.channel};
+  spec.limits = {limits.open_files, limits.core, limits.nice, {}};
+  if (!limits.cpu_affinity.empty()) spec.limits.cpus = limits.cpu_affinity[key.slot % limits.cpu_affinity.size()];
+  if (cgroups_ != nullptr) {
+    auto cgroup = cgroups_->make(worker_id(options_.adapter, key), limits);
+    if (!cgroup) return cgroup.error();
+    member.cgroup = std::move(*cgroup);
+    spec.cgroup = member.cgroup.procs();
+  }
+  return spec;
+}
+
+std::vector<std::pair<std::string, std::string>> Pool::worker_env(WorkerKey key) const {
+  auto env = options_.launch.env;
+  const auto has = [&](std::string_view name) {
+    return std::any_of(env.begin(), env.end(), [&](const auto& entry) { return entry.first == name; });
+  };
+  const auto cores = std::max<std::size_t>(1, std::thread::hardware_concurrency());
+  const auto threads = std::to_string(std::max<std::size_t>(1, cores / options_.size));
+  for (const auto* variable : kThreadVariables) {
+    if (!has(variable)) env.emplace_back(variable, threads);
+  }
+  const auto& launch = options_.launch;
+  if (!launch.device_variable.empty() && !launch.device_values.empty()) {
+    env.emplace_back(launch.device_variable, launch.device_values[key.slot % launch.device_values.size()]);
+  }
+  env.emplace_back("PONS_ADAPTER", options_.adapter);
+  env.emplace_back("PONS_WORKER_ID", worker_id(options_.adapter, key));
+  env.emplace_back("PONS_INSTANCE", instance_);
+  return env;
+}
+
+// ---- What workers tell -------------------------------------------------------------------------------------------------------------
+
+void Pool::on_worker_ready(WorkerProcess& worker) {
+  const auto now = Clock::now();
+  members_.at(worker.key()).health = Health(options_.health, now);
+  last_info_ = worker.info().info;
+  if (worker.info().can_snapshot) open_snapshots();
+  staff_.ready(worker.key(), now);
+  observer_.worker_ready(options_.adapter, worker);
+  dispatcher_.worker_up(worker.key(), {worker.info().in_order, worker.info().can_snapshot && snapshots_ != nullptr}, now, actions_);
+  apply(now);
+  review(now);
+}
+
+void Pool::on_worker_leaving(WorkerProcess& worker) {
+  dispatcher_.worker_draining(worker.key());
+  worker.channel().pause(false);  // what it said before its end is read, however slow its caller
+}
+
+void Pool::on_worker_line(WorkerProcess& worker, std::string_view stream, std::string line) {
+  observer_.worker_line(options_.adapter, worker, stream, line);
+}
+
+void Pool::on_late_reply(WorkerProcess&) { ++late_replies_; }
+
+std::string Pool::describe_exit(const WorkerProcess& worker, const WorkerProcess::Exit& exit) const {
+  const bool ran = exit.status.signal != 0 || exit.status.status >= 0;
+  std::string text = exit.reason;
+  if (ran) text = (text.empty() ? "it " : text + "; it ") + exit.status.words();
+  if (!exit.was_ready && worker.pid() != 0 && exit.reason.empty() && exit.status.status >= 0 &&
+      options_.launch.channel == ChannelKind::fd) {
+    text += " before it was ready (if it speaks on stdin and stdout, set channel: stdio)";
+  }
+  return text;
+}
+
+Error Pool::crash_error(const WorkerProcess& worker, const WorkerProcess::Exit& exit, bool neighbour) const {
+  Error error{ErrorCode::worker_crashed, "The worker " + worker.id() + " died while it ran this: " + describe_exit(worker, exit)};
+  error.details = {{"worker", worker.id()}};
+  if (exit.status.status >= 0) error.details["exit_status"] = exit.status.status;
+  if (exit.status.signal != 0) error.details["signal"] = exit.status.signal;
+  if (!exit.stderr_tail.empty()) error.details["stderr_tail"] = exit.stderr_tail;
+  if (neighbour) {
+    error.details["reason"] = "neighbour";  // another request there was past its time
+  } else if (!exit.cause.empty()) {
+    error.details["reason"] = exit.cause;
+  }
+  return error;
+}
+
+void Pool::on_worker_exited(WorkerProcess& worker, WorkerProcess::Exit exit) {
+  const auto now = Clock::now();
+  const auto key = worker.key();
+  const auto node = members_.extract(key);
+  exit.status.over_memory = node.mapped().cgroup.over_memory();
+  if (exit.status.over_memory && exit.cause.empty()) exit.cause = "memory";
+  auto& slot = slots_[key.slot];
+  slot.last_exit = describe_exit(worker, exit);
+  observer_.worker_exited(options_.adapter, worker, exit, slot.last_exit);
+  const bool neighbour = dispatcher_.overdue(key);
+  const auto& declared = worker.info().idempotent;
+  const auto begun = dispatcher_.worker_down(
+      key, [&](RequestKey request) { return may_rerun(request, declared); }, now, actions_);
+  for (const auto request : begun) {
+    auto pending = requests_.extract(request);
+    if (!pending || pending.mapped().answered) continue;
+    ++slot.errors;
+    answer(pending.mapped(), crash_error(worker, exit, neighbour));
+  }
+  std::erase_if(requests_, [&](const auto& entry) { return entry.second.answered && entry.second.worker == key; });
+  take_exit(worker, exit, node.mapped(), now);
+  apply(now);
+  review(now);
+}
+
+/// What its end means for the pool.
+void Pool::take_exit(WorkerProcess& worker, const WorkerProcess::Exit& exit, const Member& member, TimePoint now) {
+  const auto key = worker.key();
+  if (exit.asked || mode_ == Mode::closing || mode_ == Mode::closed) return staff_.gone(key);
+  auto& slot = slots_[key.slot];
+  ++slot.restarts;
+  ++restarts_total_;
+  const auto what = "The worker " + worker.id() + (exit.was_ready ? " died: " : " did not start: ") + slot.last_exit;
+  const bool failed = staff_.died(key, {exit.was_ready, member.answered > 0, exit.uptime, exit.status.status}, now);
+  Error error{ErrorCode::worker_start_failed, what};
+  error.details = {{"worker", worker.id()}};
+  if (exit.status.status >= 0) error.details["exit_status"] = exit.status.status;
+  if (!exit.stderr_tail.empty()) error.details["stderr_tail"] = exit.stderr_tail;
+  if (failed) {
+    failure_ = error;
+    failure_.code = ErrorCode::pool_failed;
+    update_state(what);
+  } else if (!exit.was_ready && staff_.hopeless()) {
+    // It may start at the next attempt; who waits now should hear what is wrong rather than wait for that.
+    dispatcher_.refuse_all(error, actions_);
+  }
+  if (failed || !exit.was_ready) fail_operation(failed ? failure_ : error);
+}
+
+/// What requests to a failed pool are refused with.
+Error Pool::failed_error() const {
+  auto error = failure_;
+  error.details["retry_after_ms"] = std::max<std::int64_t>(0, std::chrono::duration_cast<Millis>(staff_.trial_at() - Clock::now()).count());
+  return error;
+}
+
+void Pool::update_state(const std::string& reason) {
+  auto next = PoolState::ready;
+  if (mode_ == Mode::closed) {
+    next = PoolState::stopped;
+  } else if (mode_ != Mode::serving) {
+    next = PoolState::draining;
+  } else if (staff_.phase() == Staff::Phase::idle) {
+    next = PoolState::idle;
+  } else if (staff_.failed() && staff_.serving() == 0) {
+    next = PoolState::failed;
+  } else if (staff_.degraded() && staff_.serving() < options_.size) {
+    next = PoolState::degraded;
+  } else if (staff_.serving() < std::min(options_.min_ready, options_.size)) {
+    next = PoolState::starting;
+  }
+  if (next == state_) return;
+  state_ = next;
+  observer_.pool_state(options_.adapter, state_, state_ == PoolState::failed && reason.empty() ? failure_.message : reason);
+  if (state_ == PoolState::failed) dispatcher_.refuse_all(failed_error(), actions_);
+}
+
+// ---- Time --------------------------------------------------------------------------------------------------------------------------
+
+TimePoint Pool::next_event() const {
+  auto next = std::min(dispatcher_.next_deadline(), staff_.next_review());
+  if (operation_) next = std::min(next, operation_->deadline);
+  if (mode_ == Mode::closing || mode_ == Mode::closed) return next;
+  for (const auto& [key, member] : members_) {
+    if (member.process->state() == WorkerLife::State::ready) next = std::min(next, member.health.next());
+  }
+  if (samples_memory() && !members_.empty()) next = std::min(next, memory_at_);
+  return next;
+}
+
+/// An early wake-up only looks and arms again: so a later deadline never touches the timer.
+void Pool::arm_timer() {
+  const auto next = next_event();
+  if (next >= armed_) return;
+  armed_ = next;
+  timer_.expires_at(next);
+  timer_.async_wait([this](error_code ec) {
+    if (!ec) on_timer();
+  });
+}
+
+void Pool::on_timer() {
+  armed_ = TimePoint::max();
+  const auto now = Clock::now();
+  dispatcher_.tick(now, actions_);
+  apply(now);
+  check_health(now);
+  sample_memory(now);
+  review(now);
+}
+
+void Pool::check_health(TimePoint now) {
+  if (mode_ == Mode::closing || mode_ == Mode::closed) return;
+  std::vector<WorkerKey> keys;  // a verdict may end one
+  for (const auto& [key, member] : members_) keys.push_back(key);
+  for (const auto key : keys) {
+    const auto found = members_.find(key);
+    if (found == members_.end() || found->second.process->state() != WorkerLife::State::ready) continue;
+    auto& worker = *found->second.process;
+    const bool busy = dispatcher_.in_flight(key) > 0;
+    switch (found->second.health.look(now, busy, [&] { return is_stopped(worker.pid()); })) {
+      case Health::Verdict::well:
+        break;
+      case Health::Verdict::ping:
+        send_own(worker, "ping", nlohmann::json::object(), [this, key](const Result<Message>&) {
+          if (const auto member = members_.find(key); member != members_.end()) member->second.health.answered(Clock::now());
+        });
+        break;
+      case Health::Verdict::unanswered:
+        worker.give_up("unresponsive", "it did not answer " + std::to_string(options_.health.misses) + " pings");
+        break;
+      case Health::Verdict::stopped:
+        worker.kill("stopped", "it was stopped (state T) while it had requests to run");
+        break;
+    }
+  }
+}
+
+bool Pool::samples_memory() const { return options_.limits.memory > 0 || staff_.watches_memory(); }
+
+void Pool::sample_memory(TimePoint now) {
+  if (!samples_memory() || now < memory_at_ || members_.empty()) return;
+  memory_at_ = now + kMemoryInterval;
+  const auto table = ProcessTable::read();
+  const auto limit = options_.limits.memory;
+  for (auto& [key, member] : members_) {
+    member.memory = table.resident_bytes(member.process->pid());
+    if (limit == 0 || member.memory <= limit || member.cgroup.limits_memory()) continue;
+    if (member.process->state() == WorkerLife::State::settling) continue;
+    member.process->kill("memory", "it and what it started took " + std::to_string(member.memory >> 20) +
+                                       " MiB, more than limits.memory (" + std::to_string(limit >> 20) + " MiB)");
+  }
+}
+
+}  // namespace pons
