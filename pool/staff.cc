@@ -205,6 +205,7 @@ void Staff::start_missing(TimePoint now, Actions& out) {
 
 void Staff::start_overflow(TimePoint now, std::optional<TimePoint> waiting_since, Actions& out) {
   if (overflow_ == 0 || !waiting_since || failed_) return;
+  if (serving() == 0) return;  // they wait for the first to be ready: another would be no sooner
   if (now < *waiting_since + overflow_after_) return at(*waiting_since + overflow_after_, now);
   if (starting() >= start_concurrency_) return;
   for (auto i = static_cast<std::uint32_t>(size_); i < size_ + overflow_; ++i) {

@@ -7,6 +7,7 @@
 // Promises, tested against random sequences of events:
 // - never more than `start_concurrency` workers are starting, and never more than one in a slot beside the one it replaces;
 // - a worker that is well is retired only once its successor is ready, unless it is beyond the size of the pool;
+// - one beyond the size is started only beside one that serves;
 // - a retiring worker is stopped when it holds nothing any more, or has nothing to run after `max_drain`;
 // - a failed pool starts one worker each `trial`, in another slot each time; a closed one none.
 //

@@ -226,6 +226,7 @@ class Sequence {
     if (key.slot >= options_.size) {
       require(waiting_since_ && now_ - *waiting_since_ >= options_.overflow_after, "an overflow worker that nobody waited for");
       require(serving == 0, "an overflow worker with a successor");
+      require(count(State::serving) > 0, "an overflow worker before the first serves");
     }
     if (was_failed_) require(now_ - failed_at_ >= options_.restart.trial, "a failed pool tried again too early");
     workers_[key];
