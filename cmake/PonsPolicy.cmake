@@ -33,6 +33,10 @@ target_compile_options(pons_policy INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   # ccache needs it to cache what is built with a precompiled header.
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+if(CMAKE_UNITY_BUILD)
+  # Files that are compiled as one see each other's names; what matters of these warnings, the other builds say.
+  target_compile_options(pons_policy INTERFACE -Wno-shadow -Wno-subobject-linkage)
+endif()
 if(PONS_SANITIZE)
   add_compile_options(-fsanitize=${PONS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${PONS_SANITIZE})

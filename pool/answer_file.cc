@@ -53,7 +53,7 @@ constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kHeadBytes = 65'536;
 constexpr std::size_t kSegmentBytes = 5 * 65'536;
 
-Error failed(const std::string& what) { return Error{ErrorCode::internal, what + ": " + std::strerror(errno)}; }
+Error failure(const std::string& what) { return Error{ErrorCode::internal, what + ": " + std::strerror(errno)}; }
 
 void* map(int fd, std::size_t offset, std::size_t size) {
   void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
@@ -82,9 +82,9 @@ std::string AnswerFile::boot_id() {
 Result<AnswerFile::Opened> AnswerFile::open(const std::string& path, const std::string& boot_id) {
   static_assert(sizeof(Record) * kSegmentRecords == kSegmentBytes);
   UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
-  if (!file) return failed(path);
+  if (!file) return failure(path);
   struct stat info {};
-  if (::fstat(file.get(), &info) != 0) return failed(path);
+  if (::fstat(file.get(), &info) != 0) return failure(path);
   if (!S_ISREG(info.st_mode)) return Error{ErrorCode::internal, path + ": is no file"};
 
   Head head{};
@@ -92,9 +92,9 @@ Result<AnswerFile::Opened> AnswerFile::open(const std::string& path, const std::
                     std::memcmp(head.magic, kMagic, sizeof head.magic) == 0 && head.version == kVersion &&
                     head.record_size == sizeof(Record) && static_cast<std::size_t>(info.st_size) >= kHeadBytes;
   const bool fresh = info.st_size == 0;
-  if (!ours && (::ftruncate(file.get(), 0) != 0 || !allocate(file.get(), 0, kHeadBytes))) return failed(path);
+  if (!ours && (::ftruncate(file.get(), 0) != 0 || !allocate(file.get(), 0, kHeadBytes))) return failure(path);
   void* const mapped = map(file.get(), 0, kHeadBytes);
-  if (mapped == nullptr) return failed(path);
+  if (mapped == nullptr) return failure(path);
   const auto whole = ours ? (static_cast<std::size_t>(info.st_size) - kHeadBytes) / kSegmentBytes : 0;
 
   Opened opened{AnswerFile(std::move(file), mapped), {}, {}};
@@ -103,7 +103,7 @@ Result<AnswerFile::Opened> AnswerFile::open(const std::string& path, const std::
   const bool same_run = std::string_view(head.boot_id, ::strnlen(head.boot_id, sizeof head.boot_id)) == boot_id;
   for (std::size_t i = 0; i < whole; ++i) {
     void* const segment = map(self.file_.get(), kHeadBytes + i * kSegmentBytes, kSegmentBytes);
-    if (segment == nullptr) return failed(path);
+    if (segment == nullptr) return failure(path);
     self.take_records(segment, head.closed == 1 || same_run, opened);
   }
   if (whole == 0) {
@@ -119,7 +119,7 @@ Result<AnswerFile::Opened> AnswerFile::open(const std::string& path, const std::
   now.version = kVersion;
   now.record_size = sizeof(Record);
   boot_id.copy(now.boot_id, sizeof now.boot_id);
-  if (head.closed == 1 && ::msync(self.head_, kHeadBytes, MS_SYNC) != 0) return failed(path);
+  if (head.closed == 1 && ::msync(self.head_, kHeadBytes, MS_SYNC) != 0) return failure(path);
   return opened;
 }
 
@@ -181,9 +181,9 @@ void AnswerFile::remove(Slot slot) {
 
 Result<AnswerFile::Segment> AnswerFile::make_segment() const {
   const auto offset = kHeadBytes + segments_.size() * kSegmentBytes;
-  if (!allocate(file_.get(), offset, kSegmentBytes)) return failed("the counts of answers cannot grow");
+  if (!allocate(file_.get(), offset, kSegmentBytes)) return failure("the counts of answers cannot grow");
   void* const memory = map(file_.get(), offset, kSegmentBytes);
-  if (memory == nullptr) return failed("the counts of answers cannot grow");
+  if (memory == nullptr) return failure("the counts of answers cannot grow");
   return Segment{memory};
 }
 

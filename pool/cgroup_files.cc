@@ -13,7 +13,7 @@ namespace pons {
 
 namespace {
 
-Error failed(const std::string& path) { return Error{ErrorCode::worker_start_failed, path + ": " + std::strerror(errno)}; }
+Error refusal(const std::string& path) { return Error{ErrorCode::worker_start_failed, path + ": " + std::strerror(errno)}; }
 
 bool has_mark(const std::string& path, const char* name) {
   char value = 0;
@@ -65,12 +65,12 @@ Error none(const std::string& why) { return Error{ErrorCode::invalid_configurati
 
 Result<std::string> SystemCgroupFiles::read(const std::string& path) const {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return failed(path);
+  if (!file) return refusal(path);
   std::string text;
   std::array<char, 4096> buffer;
   while (true) {
     const auto n = ::read(file.get(), buffer.data(), buffer.size());
-    if (n < 0) return failed(path);
+    if (n < 0) return refusal(path);
     if (n == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(n));
   }
@@ -79,12 +79,12 @@ Result<std::string> SystemCgroupFiles::read(const std::string& path) const {
 Result<void> SystemCgroupFiles::write(const std::string& path, const std::string& text) {
   const auto file = open_for_writing(path);
   if (!file) return file.error();
-  if (::write(file->get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return failed(path);
+  if (::write(file->get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) return refusal(path);
   return {};
 }
 
 Result<void> SystemCgroupFiles::make_folder(const std::string& path) {
-  if (::mkdir(path.c_str(), 0755) != 0) return failed(path);
+  if (::mkdir(path.c_str(), 0755) != 0) return refusal(path);
   return {};
 }
 
@@ -92,13 +92,13 @@ bool SystemCgroupFiles::remove_folder(const std::string& path) { return ::rmdir(
 
 Result<UniqueFd> SystemCgroupFiles::open_for_writing(const std::string& path) {
   UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file) return failed(path);
+  if (!file) return refusal(path);
   return file;
 }
 
 Result<UniqueFd> SystemCgroupFiles::open_folder(const std::string& path) {
   UniqueFd folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return failed(path);
+  if (!folder) return refusal(path);
   return folder;
 }
 

@@ -8,8 +8,6 @@
 namespace pons::detail {
 namespace {
 
-constexpr std::string_view kResourceId = "resource_id";
-
 bool is(const JsonScanner::Text& text, std::string_view name) { return text.escaped ? text.decoded() == name : text.raw == name; }
 
 void read_number(std::string_view digits, bool integer, FieldValue& value) {

@@ -7,8 +7,6 @@
 namespace pons::detail {
 namespace {
 
-constexpr std::string_view kResourceId = "resource_id";
-
 FieldValue::Type type_of(MsgpackKind kind) {
   switch (kind) {
     case MsgpackKind::nil:

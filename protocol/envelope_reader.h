@@ -8,6 +8,9 @@
 
 namespace pons::detail {
 
+/// The key of a result that names a new resource.
+inline constexpr std::string_view kResourceId = "resource_id";
+
 /// Where and how a body is to be read.
 struct ReadOptions {
   Sender sender = Sender::parent;

@@ -18,7 +18,7 @@ namespace {
 constexpr int kTries = 100;
 constexpr int kRetryMillis = 20;
 
-Error unusable(std::string why) { return Error{ErrorCode::invalid_configuration, std::move(why)}; }
+Error no_lock(std::string why) { return Error{ErrorCode::invalid_configuration, std::move(why)}; }
 
 /// Of the one that took it last; 0 if the file does not say.
 pid_t holder_of(int fd) {
@@ -49,7 +49,7 @@ bool lock(int fd) {
 /// Somebody else holds it.
 Error held(int fd) {
   const auto pid = holder_of(fd);
-  auto error = unusable("a host is already running there (pid " + (pid > 0 ? std::to_string(pid) : std::string("unknown")) + ")");
+  auto error = no_lock("a host is already running there (pid " + (pid > 0 ? std::to_string(pid) : std::string("unknown")) + ")");
   if (pid > 0) error.details = {{"pid", pid}};
   return error;
 }
@@ -66,17 +66,17 @@ bool is_at(int fd, const std::string& path) {
 Result<LockFile> LockFile::take(const std::string& path) {
   for (int i = 0; i < kTries; ++i) {
     UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!fd) return unusable("cannot open " + path + ": " + std::strerror(errno));
+    if (!fd) return no_lock("cannot open " + path + ": " + std::strerror(errno));
     if (!lock(fd.get())) return held(fd.get());
     if (!is_at(fd.get(), path)) continue;
     LockFile taken(path, std::move(fd));
     const auto pid = std::to_string(::getpid()) + "\n";
     if (::ftruncate(taken.fd_.get(), 0) != 0 || ::pwrite(taken.fd_.get(), pid.data(), pid.size(), 0) < 0) {
-      return unusable("cannot write " + path + ": " + std::strerror(errno));
+      return no_lock("cannot write " + path + ": " + std::strerror(errno));
     }
     return taken;
   }
-  return unusable("others start and stop there all the time");
+  return no_lock("others start and stop there all the time");
 }
 
 LockFile& LockFile::operator=(LockFile&& other) noexcept {

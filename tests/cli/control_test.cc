@@ -12,8 +12,6 @@ namespace {
 using nlohmann::json;
 using Words = std::vector<std::string>;
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 /// A host with one adapter `w` that runs `command`, a list in YAML.
 class Control : public testing::Test {
  protected:

@@ -28,6 +28,8 @@ struct Start {
   bool close_out = false;  ///< stdout is closed
 };
 
+inline bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
 /// A folder for one test, with the program's runtime and state directories in it. Processes that it started end with it.
 class Sandbox {
  public:

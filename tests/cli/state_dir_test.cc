@@ -66,8 +66,6 @@ class StateFolder : public testing::Test {
   fs::path root_;
 };
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 TEST_F(StateFolder, IsMadeForUsAloneAndGoesIfNothingIsLeftInIt) {
   const auto path = root_ / "above" / "lab";
   {

@@ -9,8 +9,6 @@
 namespace pons::test {
 namespace {
 
-constexpr int kForEver = 600'000;
-
 /// A host that drains while the request with id 1 of `client` runs.
 void begin_to_drain(HostUnderTest& host, RawClient& client) {
   client.call("echo:ping");

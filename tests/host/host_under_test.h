@@ -38,6 +38,8 @@ class TempDir {
   std::filesystem::path path_;
 };
 
+constexpr int kForEver = 3'600'000;  ///< milliseconds: longer than any test waits
+
 /// Frames in and out of a descriptor, blocking, with a limit.
 class RawClient {
  public:

@@ -11,8 +11,6 @@
 namespace pons::test {
 namespace {
 
-constexpr int kForEver = 600'000;
-
 TEST(Life, SigtermDrains) {
   HostUnderTest host(echo_config());
   auto client = host.connect();

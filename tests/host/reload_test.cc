@@ -9,8 +9,6 @@
 namespace pons::test {
 namespace {
 
-constexpr int kForEver = 600'000;
-
 /// An entry of the echo adapter, in one line.
 std::string echo_entry(const std::string& name, const std::string& more = {}) {
   return "  " + name + ": {adapter: " PONS_ECHO_FOLDER + (more.empty() ? "" : ", " + more) + "}\n";

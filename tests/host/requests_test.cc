@@ -13,8 +13,6 @@
 namespace pons::test {
 namespace {
 
-constexpr int kForEver = 600'000;  // ms: longer than any test waits
-
 TEST(Requests, ManyClientsGetTheirOwnAnswers) {
   HostUnderTest host(echo_config("pool: {size: 3, in_flight: 4, queue: 10000}"));
   std::vector<std::thread> threads;

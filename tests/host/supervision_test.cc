@@ -10,8 +10,6 @@
 namespace pons::test {
 namespace {
 
-constexpr int kForEver = 3'600'000;
-
 json workers_of(RawClient& client) { return result_of(client.call("host:workers"))["workers"]; }
 pid_t pid_of(RawClient& client, std::size_t index = 0) { return workers_of(client)[index]["pid"].get<pid_t>(); }
 

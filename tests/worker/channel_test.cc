@@ -17,7 +17,7 @@
 namespace pons::test {
 namespace {
 
-json spin(const json& /*args*/, Context& context) {
+json spin_on(const json& /*args*/, Context& context) {
   context.send_partial("running");
   while (!context.cancelled()) {
   }
@@ -26,7 +26,7 @@ json spin(const json& /*args*/, Context& context) {
 
 int serve_on(ChannelFds fds) {
   Worker worker("plain", "1", fds);
-  worker.command("spin", spin);
+  worker.command("spin", spin_on);
   worker.command("print", [](const json& args) {
     std::cout << "from a stream\n" << std::flush;
     std::printf("from stdio\n");

@@ -50,7 +50,7 @@ TEST(RequestQueue, IdZeroIsNeverFound) {
 }
 
 /// The same as plainly as can be: ids in order.
-struct Model {
+struct Turns {
   static constexpr std::size_t kMax = 8;
   std::vector<std::uint64_t> waiting;
   std::vector<std::uint64_t> begun;
@@ -65,8 +65,8 @@ struct Model {
 
 TEST(RequestQueue, KeepsEveryRequestInItsPlaceWhateverHappens) {
   for_random_runs([](Random& random) {
-    RequestQueue queue(Model::kMax, 1'000'000);
-    Model model;
+    RequestQueue queue(Turns::kMax, 1'000'000);
+    Turns model;
     std::vector<IncomingPtr> begun;
     std::uint64_t next_id = 1;
     for (int step = 0; step < 60 && !testing::Test::HasFailure(); ++step) {
@@ -89,14 +89,14 @@ TEST(RequestQueue, KeepsEveryRequestInItsPlaceWhateverHappens) {
           const auto at = begun.begin() + static_cast<std::ptrdiff_t>(random() % begun.size());
           queue.finish(**at);
           queue.finish(**at);  // is ignored
-          Model::erase(model.begun, id_of(**at));
+          Turns::erase(model.begun, id_of(**at));
           begun.erase(at);
           break;
         }
         default: {
           const std::uint64_t id = random() % (next_id + 1);
           const auto cancelled = queue.cancel(RequestId{id});
-          ASSERT_EQ(cancelled.not_begun != nullptr, Model::erase(model.waiting, id));
+          ASSERT_EQ(cancelled.not_begun != nullptr, Turns::erase(model.waiting, id));
           ASSERT_EQ(cancelled.begun != nullptr, std::count(model.begun.begin(), model.begun.end(), id) == 1);
           break;
         }
