@@ -39,10 +39,10 @@ std::optional<Millis> timeout_arg(const nlohmann::json& args) {
   const auto found = args.find("timeout_ms");
   if (found == args.end()) return std::nullopt;
   const auto value = found->is_number() ? found->get<double>() : -1;
-  if (!(value >= 0 && value <= kMaxTimeoutMs)) {  // neither for NaN, which MessagePack can say
+  if (!(value >= 0)) {  // nor NaN, which MessagePack can say
     throw Exception(invalid_arg("/timeout_ms", "args.timeout_ms must be a number of milliseconds", "a number from 0"));
   }
-  return Millis(static_cast<std::int64_t>(value));
+  return Millis(static_cast<std::int64_t>(std::min(value, kMaxTimeoutMs)));
 }
 
 }  // namespace pons

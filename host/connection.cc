@@ -46,7 +46,7 @@ void Connection::on_frame(Frame frame) {
   const auto now = Clock::now();
   const auto serial = ++last_serial_;
   if (!is_zero(envelope.id) && !ids_.emplace(envelope.id, serial).second) {
-    refuse(envelope.codec, std::uint64_t{0}, Error{ErrorCode::bad_request, "The id is still outstanding on this connection"});
+    refuse(envelope.codec, envelope.id, {});
     return;
   }
   auto& request = outstanding_[serial];
@@ -58,7 +58,14 @@ void Connection::on_frame(Frame frame) {
   service_.serve(*this, serial, Message{std::move(frame), std::move(envelope)}, now);
 }
 
-void Connection::refuse(Codec codec, const RequestId& id, const Error& error) { send_body(error_body(codec, id, error)); }
+/// Answers a frame that is not served. An id that is outstanding belongs to another request, which has its own answer to come.
+void Connection::refuse(Codec codec, const RequestId& id, const Error& error) {
+  if (ids_.contains(id)) {
+    static const Error kTwice{ErrorCode::bad_request, "The id is still outstanding on this connection"};
+    return send_body(error_body(codec, std::uint64_t{0}, kTwice));
+  }
+  send_body(error_body(codec, id, error));
+}
 
 void Connection::on_oversized(std::uint64_t length) {
   Error error{ErrorCode::frame_too_large, "A frame of " + std::to_string(length) + " bytes is above the limit of " +
@@ -74,8 +81,7 @@ void Connection::on_end(FrameStream::End end, std::string text) {
       refuse(
           Codec::json, std::uint64_t{0},
           Error{ErrorCode::bad_frame, "This is no stream of length-prefixed frames; it begins with \"" + text + "\". The connection ends"});
-      abandon_all();
-      break;
+      break;  // what came before is answered
     case FrameStream::End::half_closed:
     case FrameStream::End::cut:
       break;
@@ -107,6 +113,7 @@ void Connection::working_on(Serial serial) {
 void Connection::send(OutFrame frame) {
   if (gone_) return;
   service_.note_frames(0, 1);
+  sent_ += frame.size();
   stream_->send(std::move(frame));
   account();
 }
@@ -137,8 +144,13 @@ void Connection::reply(Serial serial, Result<Message>&& reply) {
 }
 
 void Connection::partial(Serial serial, Outstanding& request, const Message& message) {
+  const auto before = sent_;
   send(splice_reply(message.frame, message.envelope, request.origin.id));
-  if (limits_.stream_limit == 0 || stream_->unsent() <= limits_.stream_limit) return;
+  if (limits_.stream_limit == 0) return;
+  request.backlog.delivered(sent_ - stream_->unsent());
+  const bool first = request.backlog.bytes() == 0;  // however large: it has not been waited for yet
+  request.backlog.add(sent_ - before, sent_, limits_.stream_limit / 16);
+  if (first || request.backlog.bytes() <= limits_.stream_limit) return;
   const auto handle = request.handle;
   // Also where it is paused already: another request on the same worker ends the pause.
   if (handle.pool != nullptr && handle.pool->pause_stream(handle.key, true)) {
@@ -155,9 +167,11 @@ void Connection::partial(Serial serial, Outstanding& request, const Message& mes
 
 void Connection::on_written(std::size_t unsent) {
   account();
-  if (paused_streams_ == 0 || unsent > limits_.stream_limit / 2) return;
+  if (paused_streams_ == 0) return;
   for (auto& [serial, request] : outstanding_) {
     if (!request.paused) continue;
+    request.backlog.delivered(sent_ - unsent);
+    if (request.backlog.bytes() > limits_.stream_limit / 2) continue;
     request.paused = false;
     --paused_streams_;
     request.handle.pool->pause_stream(request.handle.key, false);

@@ -12,6 +12,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "host/stream_backlog.h"
 #include "pool/pool.h"
 #include "protocol/transport/channel.h"
 #include "protocol/transport/frame_stream.h"
@@ -54,7 +55,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
 
   struct Limits {
     FrameStream::Options stream;
-    std::size_t stream_limit = 8u << 20;  ///< bytes of replies not yet taken, above which a stream is paused or cancelled; 0: none
+    std::size_t stream_limit = 8u << 20;  ///< bytes of one stream not yet taken, above which it is paused or cancelled; 0: none
   };
 
   Connection(Executor executor, UniqueFd in, UniqueFd out, Limits limits, Service& service);
@@ -91,6 +92,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
     TimePoint received;
     std::size_t bytes = 0;
     Handle handle;
+    StreamBacklog backlog;
     bool paused = false;
     bool own = false;  ///< the host itself works on it
   };
@@ -112,6 +114,7 @@ class Connection final : public std::enable_shared_from_this<Connection>, privat
   std::unordered_map<Serial, Outstanding> outstanding_;
   std::unordered_map<RequestId, Serial> ids_;  ///< but for 0, which may be outstanding many times
   Serial last_serial_ = 0;
+  std::uint64_t sent_ = 0;     ///< bytes ever given to the stream
   std::size_t accounted_ = 0;  ///< bytes of output told to the service
   std::size_t paused_streams_ = 0;
   bool read_all_ = false;

@@ -155,7 +155,7 @@ void Host::Impl::start_bridge(const OwnCall& call) {
 
 void Host::Impl::stop_bridge(const OwnCall& call) {
   Pool& pool = pool_arg(call.args);
-  const auto timeout = timeout_arg(call.args).value_or(config_.host.shutdown_timeout);
+  const auto timeout = drain_time(timeout_arg(call.args));
   pool.close(timeout, answer_with_state(call, pool.options().adapter));
 }
 
@@ -298,7 +298,7 @@ void Host::Impl::take_adapters(const Config& next) {
     if (next.find(adapter.pool.adapter) == nullptr) removed.push_back(adapter.pool.adapter);
   }
   for (const auto& name : removed) {
-    retire(name, config_.host.shutdown_timeout, [step = reload_step(name)] { step({}); });
+    retire(name, drain_time(std::nullopt), [step = reload_step(name)] { step({}); });
   }
   for (auto adapter : next.adapters) {
     adapter.pool.max_frame = config_.host.max_frame;

@@ -2,8 +2,10 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 
 #include "host/host_impl.h"
@@ -14,6 +16,8 @@ namespace pons {
 namespace {
 
 constexpr Millis kCloseTimeout{2'000};  // for peers to take the last replies, once everything else has ended
+constexpr std::size_t kOwnDescriptors = 64;
+constexpr std::size_t kWorkerDescriptors = 8;
 
 }  // namespace
 
@@ -138,13 +142,23 @@ void Host::Impl::serve_stdio() {
 
 void Host::Impl::attach(UniqueFd socket) { make_connection(std::move(socket), {}, false)->start(); }
 
+/// How many connections the limit of open files allows, with enough left for workers, files, and those who are told that it is enough.
+std::size_t Host::Impl::connection_room() const {
+  rlimit own{};
+  if (::getrlimit(RLIMIT_NOFILE, &own) != 0) return config_.host.max_connections;
+  std::size_t reserve = kOwnDescriptors;
+  for (const auto& adapter : config_.adapters) reserve += kWorkerDescriptors * (adapter.pool.size + adapter.pool.overflow + 1);
+  return own.rlim_cur - std::min<std::size_t>(reserve, own.rlim_cur / 2);
+}
+
 void Host::Impl::accept(UniqueFd socket) {
-  if (config_.host.max_connections == 0 || connections_.size() < config_.host.max_connections) {
-    attach(std::move(socket));
-    return;
-  }
-  log_.warn("connection refused", {{"reason", "host.max_connections"}});
-  const Error error{ErrorCode::overloaded, "The host has as many connections as it takes (host.max_connections)"};
+  const auto open = connections_.size();
+  const bool few = config_.host.max_connections == 0 || open < config_.host.max_connections;
+  const auto descriptors = connection_room();
+  if (few && open < descriptors) return attach(std::move(socket));
+  const std::string reason = few ? "the limit of open files, less what workers need: " + std::to_string(descriptors) : "host.max_connections";
+  log_.warn("connection refused", {{"reason", reason}});
+  const Error error{ErrorCode::overloaded, "The host has as many connections as it takes (" + reason + ")"};
   const auto stream = FrameStream::create(io_.get_executor(), std::move(socket), {}, {});
   stream->send(OutFrame::of(error_body(Codec::json, std::uint64_t{0}, error)));
   stream->close_after_flush([stream] {});
@@ -193,9 +207,16 @@ void Host::Impl::shutdown(std::optional<Millis> timeout) {
   phase_ = Phase::draining;
   log_.info("draining");
   pools_running_ = pools_.size() + leaving_.size();
-  await_shutdown(Clock::now() + timeout.value_or(config_.host.shutdown_timeout));
+  await_shutdown(Clock::now() + drain_time(timeout));
   for (auto& [name, pool] : pools_) pool->stop([this] { pool_stopped(); });
   if (pools_running_ == 0) asio::post(io_, [this] { close_connections(); });
+}
+
+/// For running requests at an end: what was asked for, else host.shutdown_timeout.
+Millis Host::Impl::drain_time(std::optional<Millis> asked) const {
+  constexpr Millis kNoLimit{static_cast<std::int64_t>(kMaxTimeoutMs)};
+  const auto configured = config_.host.shutdown_timeout;
+  return asked.value_or(configured.count() > 0 ? configured : kNoLimit);
 }
 
 void Host::Impl::await_shutdown(TimePoint end) {

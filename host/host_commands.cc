@@ -280,6 +280,7 @@ void Host::Impl::framework_info(const OwnCall& call) {
   if (pool == nullptr) throw Exception(unknown_namespace(name));
   auto frame = Frame::of(R"({"command":"get_info"})");
   auto envelope = Envelope::parse_request(frame.body);
+  envelope->timeout_ms = call.request.timeout_ms;
   auto reply = [weak = call.connection.weak_from_this(), serial = call.serial, pool](const Result<Message>& answer) {
     const auto caller = weak.lock();
     if (!caller) return;
@@ -298,7 +299,7 @@ void Host::Impl::framework_info(const OwnCall& call) {
 void Host::Impl::shutdown_command(const OwnCall& call) {
   const auto timeout = timeout_arg(call.args);
   const auto now = Clock::now();
-  auto end = now + timeout.value_or(config_.host.shutdown_timeout);
+  auto end = now + drain_time(timeout);
   if (phase_ != Phase::serving) end = timeout ? std::min(end, shutdown_timer_.expiry()) : shutdown_timer_.expiry();
   std::size_t workers = 0;
   std::size_t sessions = 0;

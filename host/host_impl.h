@@ -119,8 +119,10 @@ class Host::Impl final : private Connection::Service {
   void add_connection(std::shared_ptr<Connection> connection);
   std::shared_ptr<Connection> make_connection(UniqueFd in, UniqueFd out, bool stdio);
   void accept(UniqueFd socket);
+  [[nodiscard]] std::size_t connection_room() const;
   void remove(Connection& connection);
   void await_shutdown(TimePoint end);
+  [[nodiscard]] Millis drain_time(std::optional<Millis> asked) const;
   void pool_stopped();
   void close_connections();
   void finish();

@@ -12,6 +12,7 @@
 #include "host/log.h"
 #include "host/state_dir.h"
 #include "pool/cgroup.h"
+#include "pool/process_limits.h"
 #include "pool/watcher.h"
 
 namespace pons {
@@ -24,6 +25,7 @@ constexpr int kMapFrom = 32 << 20;   // bytes: blocks this large are mapped, and
 }  // namespace
 
 int serve(ServeOptions options) {
+  raise_own_open_files();
   ::mallopt(M_TRIM_THRESHOLD, kKeptFree);
   ::mallopt(M_MMAP_THRESHOLD, kMapFrom);
   std::optional<StateDir> state;  // until the last process of ours is gone

@@ -121,8 +121,11 @@ class Dispatcher {
   /// It is dead. Returns what had begun on it and is not run again (to be answered by the pool, in order); the rest goes elsewhere.
   /// `may_rerun` says of a request whether it is idempotent and its caller has not seen a part of its answer.
   std::vector<RequestKey> worker_down(WorkerKey worker, const MayRerun& may_rerun, TimePoint now, Actions& out);
-  /// An export ended; `covers` is how many answers the snapshot knows of, none if there is no snapshot.
-  void exported(RequestKey key, std::optional<std::uint64_t> covers, TimePoint now, Actions& out);
+  /// An export ended; `covers` is how many answers the snapshot knows of, none if there is no snapshot. Returns how many it counts as,
+  /// no more than were given: so it is to be kept; none: it is of no use any more.
+  std::optional<std::uint64_t> exported(RequestKey key, std::optional<std::uint64_t> covers, TimePoint now, Actions& out);
+  /// The snapshot that counts as covering so many answers lies in the store: now the session may leave a worker that is to go.
+  void snapshot_kept(const std::string& id, std::uint64_t covers, TimePoint now, Actions& out);
   /// An import ended: of a snapshot that covers so many answers; none: it failed, and the session is lost.
   void imported(RequestKey key, std::optional<std::uint64_t> covers, TimePoint now, Actions& out);
   /// Exports every session that has answers which no export was tried for: its worker is to go.
@@ -132,7 +135,7 @@ class Dispatcher {
   /// A session of an earlier run of the host, which had `answered` replies; `covers`: of its snapshot, if there is one. False: nothing can
   /// be done with it, and it need not be remembered.
   bool adopt_session(const std::string& id, std::optional<std::uint64_t> covers, std::uint64_t answered, TimePoint now);
-  /// What the snapshot that is kept covers, if there is one: not always the last that was exported.
+  /// What the latest snapshot that the store accepted covers, if it has one: not always the last that was exported.
   void set_snapshot(const std::string& id, std::optional<std::uint64_t> covers);
   /// The number that the reply to `key` has among its session's, if its worker makes snapshots: to be remembered before it is sent.
   [[nodiscard]] std::optional<std::uint64_t> answer_number(RequestKey key) const;
@@ -150,7 +153,8 @@ class Dispatcher {
   /// A successful create_* or load_* on `worker`. False: another living worker holds that id.
   bool bind_resource(const std::string& id, WorkerKey worker);
   void drop_resource(const std::string& id);
-  /// After a successful `cleanup`, before its answered(): forgets the resources of that worker, and its sessions that have no request.
+  /// After a successful `cleanup`, before its answered(): the worker has forgotten its resources and sessions. Sessions that have
+  /// requests left begin anew there.
   void forget_worker_state(WorkerKey worker, Actions& out);
 
   [[nodiscard]] std::size_t waiting() const { return waiting_count_; }
@@ -180,6 +184,7 @@ class Dispatcher {
     std::uint64_t covers = 0;    ///< of the answers, by its snapshot
     std::uint64_t tried = 0;     ///< answers at the last export, successful or not
     bool saved = false;          ///< there is a snapshot
+    bool kept = false;           ///< it lies in the store
     int imports = 0;             ///< attempts since it was last held by a worker
     std::optional<Restored> restored;
     TimePoint last_used{};

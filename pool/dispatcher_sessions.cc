@@ -106,7 +106,7 @@ void Dispatcher::lose_for_good(Session& session, Actions& out) {
   }
   session.worker = WorkerKey{};
   session.answered = session.covers = session.tried = 0;
-  session.saved = false;
+  session.saved = session.kept = false;
   session.imports = 0;
 }
 
@@ -137,7 +137,7 @@ void Dispatcher::unbind(Session& session, Actions& out) {
     out.push_back({.kind = Action::Kind::session_event, .worker = session.worker, .session = session.id, .event = "ended"});
   }
   session.worker = WorkerKey{};
-  session.lost = session.must_import = session.saved = false;
+  session.lost = session.must_import = session.saved = session.kept = false;
   session.requests = session.answered = session.covers = session.tried = 0;
   session.imports = 0;
   session.restored.reset();
@@ -263,16 +263,30 @@ void Dispatcher::drop_idle_import(Session& session) {
   erase(request);
 }
 
-void Dispatcher::exported(RequestKey key, std::optional<std::uint64_t> covers, TimePoint now, Actions& out) {
+std::optional<std::uint64_t> Dispatcher::exported(RequestKey key, std::optional<std::uint64_t> covers, TimePoint now, Actions& out) {
   now_ = now;
   const auto found = requests_.find(key);
-  if (found == requests_.end()) return;
+  if (found == requests_.end()) return std::nullopt;
   auto& request = found->second;
-  if (request.session != nullptr && covers) {
-    request.session->covers = std::min(*covers, request.session->answered);
+  if (request.session == nullptr) covers.reset();
+  if (covers) {
+    covers = std::min(*covers, request.session->answered);
+    request.session->covers = *covers;
     request.session->saved = true;
+    request.session->kept = false;
   }
   let_go(request, out);
+  return covers;
+}
+
+void Dispatcher::snapshot_kept(const std::string& id, std::uint64_t covers, TimePoint now, Actions& out) {
+  now_ = now;
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return;
+  auto& session = found->second;
+  if (!session.saved || session.covers != covers) return;  // there is a newer one, or none
+  session.kept = true;
+  if (session.active == 0) advance(session, out);
 }
 
 void Dispatcher::imported(RequestKey key, std::optional<std::uint64_t> covers, TimePoint now, Actions& out) {
@@ -306,7 +320,7 @@ void Dispatcher::export_all(TimePoint now, Actions& out) {
 
 /// Its state is in its snapshot: the worker may go.
 void Dispatcher::move_away(Session& session, Worker& worker, Actions& out) {
-  if (!worker.traits.can_snapshot || (session.answered > 0 && (!session.saved || session.covers != session.answered))) return;
+  if (!worker.traits.can_snapshot || (session.answered > 0 && (!session.kept || session.covers != session.answered))) return;
   out.push_back({.kind = Action::Kind::end_session, .worker = worker.key, .session = session.id});
   --worker.sessions;
   session.worker = WorkerKey{};
@@ -317,7 +331,7 @@ bool Dispatcher::adopt_session(const std::string& id, std::optional<std::uint64_
   now_ = now;
   Session session;
   session.id = id;
-  session.saved = covers.has_value();
+  session.saved = session.kept = covers.has_value();
   session.covers = covers.value_or(0);
   session.answered = std::max(session.covers, answered);
   session.last_used = now;
@@ -332,6 +346,7 @@ void Dispatcher::set_snapshot(const std::string& id, std::optional<std::uint64_t
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
   found->second.saved = covers.has_value();
+  found->second.kept = false;
   found->second.covers = covers.value_or(0);
 }
 

@@ -193,13 +193,19 @@ void Dispatcher::forget_worker_state(WorkerKey key, Actions& out) {
   if (worker == nullptr) return;
   std::erase_if(resources_, [&](const auto& entry) { return entry.second.worker == key && !entry.second.lost; });
   worker->resources = 0;
-  std::vector<Session*> idle;
-  std::copy_if(idle_sessions_.begin(), idle_sessions_.end(), std::back_inserter(idle),
-               [&](const Session* s) { return s->worker == key && !s->lost; });
-  for (auto* session : idle) {
-    --worker->sessions;
-    out.push_back({.kind = Action::Kind::session_event, .worker = key, .session = session->id, .event = "ended"});
-    erase_session(*session);
+  for (auto it = sessions_.begin(); it != sessions_.end();) {
+    auto& session = (it++)->second;  // it may be erased
+    if (session.worker != key || session.lost || session.must_import) continue;
+    out.push_back({.kind = Action::Kind::session_event, .worker = key, .session = session.id, .event = "ended"});
+    if (session.idle) {
+      --worker->sessions;
+      erase_session(session);
+    } else {
+      session.requests = session.answered = session.covers = session.tried = 0;
+      session.saved = session.kept = false;
+      session.restored.reset();
+      out.push_back({.kind = Action::Kind::session_event, .worker = key, .session = session.id, .event = "bound"});
+    }
   }
 }
 

@@ -283,12 +283,14 @@ void Pool::expire(RequestKey key, WorkerKey worker_key, Error error) {
   }
   pending.stacks = true;
   worker->dump_stacks([this, key, worker_key, error = std::move(error)](const std::string& stacks) mutable {
-    const auto found = requests_.find(key);
+    auto found = requests_.find(key);
     if (found == requests_.end()) return;
     found->second.stacks = false;
     if (!found->second.answered) {
       if (!stacks.empty()) error.details["stack"] = stacks;
       answer(found->second, std::move(error));
+      found = requests_.find(key);  // anew: who was answered may have ended other requests, and this with them
+      if (found == requests_.end()) return;
     }
     if (found->second.finished) {
       requests_.erase(found);  // its worker has let go of it, or died

@@ -200,7 +200,7 @@ class Pool final : private WorkerProcess::Owner {
   void on_reply(RequestKey key, Result<Message>&& reply);
   void on_partial(Pending& pending, Result<Message>&& message);
   void translate(const Pending& pending, Result<Message>& reply) const;
-  [[nodiscard]] Result<Message> with_code(const Message& message) const;
+  [[nodiscard]] Result<Message> with_code(const Message& message, bool idempotent) const;
   void note_restored(RequestKey key, Result<Message>& reply);
   void note_reply(Pending& pending, const Message& message);
   void answer(Pending& pending, Result<Message>&& reply, TimePoint now = Clock::now());
@@ -229,6 +229,7 @@ class Pool final : private WorkerProcess::Owner {
   // Operators (pool_control.cc)
   bool begin(Operation operation);
   void finish(Result<void> outcome);
+  void take_options();
   void check_operation(TimePoint now);
   void fail_operation(const Error& error);
   void continue_closing(TimePoint now);
@@ -240,7 +241,8 @@ class Pool final : private WorkerProcess::Owner {
   void import_session(const Action& action);
   void note_session_event(const Action& action);
   void open_snapshots();
-  void note_unsaved(const std::string& session, const Error& error);
+  void note_saved(const std::string& session, std::uint64_t covers, const Result<void>& saved);
+  void note_latest_snapshot(const std::string& session);
   void finish_import(RequestKey key, const std::string& session, std::optional<std::uint64_t> covers, const std::string& problem);
 
   Executor executor_;

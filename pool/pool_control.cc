@@ -20,14 +20,20 @@ bool Pool::begin(Operation operation) {
   return true;
 }
 
+/// Other options hold from now on.
+void Pool::take_options() {
+  dispatcher_.configure(options_);
+  staff_.configure(options_);
+  if (snapshots_) snapshots_->configure(options_.sessions.snapshot);
+}
+
 void Pool::finish(Result<void> outcome) {
   auto operation = std::move(*operation_);
   operation_.reset();
   if (!outcome && operation.old_options) {
     options_ = std::move(*operation.old_options);
     if (operation.kind == Operation::Kind::reconfigure) translate_ = std::move(operation.old_translate);
-    dispatcher_.configure(options_);
-    staff_.configure(options_);
+    take_options();
     // Those that run by the refused options are replaced once more.
     for (auto& [key, member] : members_) {
       if (operation.kind == Operation::Kind::reconfigure && member.generation == generation_) staff_.replace(key);
@@ -53,8 +59,9 @@ void Pool::check_operation(TimePoint now) {
                           options_.adapter + " has " + std::to_string(requests_.size()) + " requests left; it goes on draining"});
     case Operation::Kind::close:
       if (mode_ == Mode::closed) return finish({});
-      if (now < operation_->deadline || quiet) return;
+      if (now < operation_->deadline) return;
       operation_->deadline = TimePoint::max();
+      if (quiet) return;  // only its workers have not ended yet
       return abort(Error{ErrorCode::shutting_down, options_.adapter + " was stopped"});
     case Operation::Kind::restart:
     case Operation::Kind::reconfigure:
@@ -126,20 +133,19 @@ void Pool::scale(std::size_t size, Done done) {
   if (!begin({.kind = Operation::Kind::scale, .done = std::move(done), .old_options = options_})) return;
   options_.size = size;
   options_.min_ready = std::min(options_.min_ready, size);
-  dispatcher_.configure(options_);
-  staff_.configure(options_);
+  take_options();
   if (staff_.phase() != Staff::Phase::open) return finish({});  // it holds when it is started
   review();
 }
 
 void Pool::reconfigure(PoolOptions options, Translate translate, Done done) {
-  const bool start_anew = options.launch != options_.launch || options.limits != options_.limits;
+  const bool start_anew = options.launch != options_.launch || options.limits != options_.limits || options.log_rate != options_.log_rate ||
+                          options.timeouts.stop != options_.timeouts.stop;
   if (!begin({.kind = Operation::Kind::reconfigure, .done = std::move(done), .old_options = options_, .old_translate = translate_})) return;
   options_ = std::move(options);
   translate_ = std::move(translate);
   if (start_anew) ++generation_;
-  dispatcher_.configure(options_);
-  staff_.configure(options_);
+  take_options();
   for (auto& [key, member] : members_) {
     if (member.process->state() == WorkerLife::State::ready) member.health = Health(options_.health, Clock::now());
   }
@@ -172,7 +178,10 @@ void Pool::abort(const Error& error) {
   for (const auto& [key, pending] : requests_) keys.push_back(key);
   for (const auto key : keys) {
     const auto found = requests_.find(key);
-    if (found != requests_.end() && !found->second.answered) answer(found->second, error);
+    if (found == requests_.end() || found->second.answered) continue;
+    Error ended = error;
+    ended.retryable = found->second.message.envelope.idempotent.value_or(false);  // it may have run
+    answer(found->second, std::move(ended));
   }
   std::erase_if(requests_, [](const auto& entry) { return entry.second.answered; });
   review();

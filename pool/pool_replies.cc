@@ -46,7 +46,8 @@ void Pool::on_reply(RequestKey key, Result<Message>&& reply) {
     // Before the caller can have it: a host that is killed then knows at its next start what it has answered.
     if (const auto number = dispatcher_.answer_number(key)) snapshots_->note_answered(*session, *number);
   }
-  if (pending.answered || pending.stacks) {
+  const bool dumping = pending.stacks;
+  if (pending.answered || dumping) {
     ++late_replies_;
   } else {
     if (!reply || !reply->envelope.success) ++slots_[pending.worker.slot].errors;
@@ -55,10 +56,11 @@ void Pool::on_reply(RequestKey key, Result<Message>&& reply) {
     if (pending.message.envelope.session_id) note_restored(key, reply);
     if (!pending.answered) answer(pending, std::move(reply), now);
   }
-  if (pending.stacks) {
-    pending.finished = true;
-  } else {
-    requests_.erase(key);
+  // Found anew: who was answered may have ended other requests, and this with them.
+  if (const auto left = requests_.find(key); left != requests_.end() && dumping) {
+    left->second.finished = true;
+  } else if (left != requests_.end()) {
+    requests_.erase(left);
   }
   dispatcher_.answered(key, now, actions_);
   apply(now);
@@ -74,13 +76,14 @@ void Pool::on_partial(Pending& pending, Result<Message>&& message) {
 
 /// In the caller's codec, and with a code if it is an error.
 void Pool::translate(const Pending& pending, Result<Message>& reply) const {
-  if (reply && !reply->envelope.success && reply->envelope.code.empty()) reply = with_code(*reply);
+  const bool idempotent = pending.message.envelope.idempotent.value_or(false);
+  if (reply && !reply->envelope.success && reply->envelope.code.empty()) reply = with_code(*reply, idempotent);
   if (!reply || reply->envelope.codec == pending.message.envelope.codec) return;
   auto body = transcode(reply->frame.body, reply->envelope.codec, pending.message.envelope.codec);
   reply = body ? message_of(std::move(*body)) : Result<Message>(std::move(body.error()));
 }
 
-Result<Message> Pool::with_code(const Message& message) const {
+Result<Message> Pool::with_code(const Message& message, bool idempotent) const {
   const auto codec = message.envelope.codec;
   auto document = decode(codec, message.frame.body);
   if (!document) return document.error();
@@ -91,9 +94,13 @@ Result<Message> Pool::with_code(const Message& message) const {
     type = (*details)["type"].get<std::string>();
   }
   const auto rule = translate_ ? translate_(type) : std::nullopt;
-  (*document)["code"] = rule ? rule->first : std::string(to_string(ErrorCode::worker_error));
+  const auto code = rule ? rule->first : std::string(to_string(ErrorCode::worker_error));
+  (*document)["code"] = code;
   if (rule && rule->second) (*document)["retryable"] = *rule->second;
-  if (!document->contains("retryable")) (*document)["retryable"] = false;
+  if (!document->contains("retryable")) {
+    const auto known = error_code_from(code);
+    (*document)["retryable"] = known && Error{*known, {}}.may_retry(idempotent);
+  }
   auto body = std::string();
   if (auto encoded = encode(codec, *document, body); !encoded) return encoded.error();
   return message_of(std::move(body));

@@ -40,7 +40,7 @@ void Pool::open_snapshots() {
   if (snapshots_ || !keeps_snapshots_) return;
   SnapshotStore::Callbacks callbacks;
   callbacks.on_warning = [this](const std::string& text) { observer_.warning(options_.adapter, text); };
-  callbacks.on_given_up = [this](const std::string& session) { dispatcher_.set_snapshot(session, std::nullopt); };
+  callbacks.on_given_up = [this](const std::string& session) { note_latest_snapshot(session); };
   auto opened = SnapshotStore::open(executor_, snapshot_folder_, options_.adapter, options_.sessions.snapshot, std::move(callbacks));
   if (!opened) {
     keeps_snapshots_ = false;
@@ -73,15 +73,13 @@ void Pool::export_session(const Action& action) {
     const auto now = Clock::now();
     if (const auto member = members_.find(worker); member != members_.end()) member->second.health.answered(now);
     auto snapshot = snapshot_of(reply);
-    if (snapshot) {
-      const auto covers = snapshot->covers;
-      snapshots_->save(session, std::move(*snapshot), [this, session](const Result<void>& saved) {
-        if (!saved) note_unsaved(session, saved.error());
+    if (!snapshot) observer_.warning(options_.adapter, "the session \"" + session + "\" was not exported: " + snapshot.error().message);
+    const auto covers = dispatcher_.exported(key, snapshot ? std::optional(snapshot->covers) : std::nullopt, now, actions_);
+    if (covers) {
+      snapshot->covers = *covers;
+      snapshots_->save(session, std::move(*snapshot), [this, session, covers](const Result<void>& saved) {
+        note_saved(session, *covers, saved);
       });
-      dispatcher_.exported(key, covers, now, actions_);
-    } else {
-      observer_.warning(options_.adapter, "the session \"" + session + "\" was not exported: " + snapshot.error().message);
-      dispatcher_.exported(key, std::nullopt, now, actions_);
     }
     apply(now);
   };
@@ -90,11 +88,20 @@ void Pool::export_session(const Action& action) {
   send_own(worker, "common:export_session", {{"session_id", action.session}}, std::move(on_reply));
 }
 
-/// The one before it is what there is.
-void Pool::note_unsaved(const std::string& session, const Error& error) {
+void Pool::note_saved(const std::string& session, std::uint64_t covers, const Result<void>& saved) {
+  if (!snapshots_->find(session)) return;  // it has ended meanwhile
+  if (saved) {
+    const auto now = Clock::now();
+    dispatcher_.snapshot_kept(session, covers, now, actions_);
+    return apply(now);
+  }
+  observer_.warning(options_.adapter, "the snapshot of the session \"" + session + "\" was not kept: " + saved.error().message);
+  note_latest_snapshot(session);
+}
+
+/// One was given up, or could not be written: another is what there is, or none.
+void Pool::note_latest_snapshot(const std::string& session) {
   const auto known = snapshots_->find(session);
-  if (!known) return;  // it has ended meanwhile
-  observer_.warning(options_.adapter, "the snapshot of the session \"" + session + "\" was not kept: " + error.message);
   dispatcher_.set_snapshot(session, known && known->has_snapshot ? std::optional(known->covers) : std::nullopt);
 }
 

@@ -188,14 +188,14 @@ void Pool::on_worker_exited(WorkerProcess& worker, WorkerProcess::Exit exit) {
   const auto& declared = worker.info().idempotent;
   const auto begun = dispatcher_.worker_down(
       key, [&](RequestKey request) { return may_rerun(request, declared); }, now, actions_);
+  take_exit(worker, exit, node.mapped(), now);  // before anybody is told: who is may ask for more at once
   for (const auto request : begun) {
     auto pending = requests_.extract(request);
     if (!pending || pending.mapped().answered) continue;
-    ++slot.errors;
+    ++slots_[key.slot].errors;
     answer(pending.mapped(), crash_error(worker, exit, neighbour));
   }
   std::erase_if(requests_, [&](const auto& entry) { return entry.second.answered && entry.second.worker == key; });
-  take_exit(worker, exit, node.mapped(), now);
   apply(now);
   review(now);
 }

@@ -17,7 +17,20 @@ std::optional<rlimit> both(int resource, std::size_t wanted) {
   return rlimit{value, value};
 }
 
+/// What raise_own_open_files() found.
+std::optional<rlimit>& inherited_open_files() {
+  static std::optional<rlimit> limit;
+  return limit;
+}
+
 }  // namespace
+
+void raise_own_open_files() {
+  rlimit own{};
+  if (::getrlimit(RLIMIT_NOFILE, &own) != 0 || own.rlim_cur == own.rlim_max) return;
+  const rlimit raised{own.rlim_max, own.rlim_max};
+  if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) inherited_open_files() = own;
+}
 
 rlim_t within_hard_limit(int resource, std::size_t wanted) {
   rlimit own{};
@@ -27,7 +40,7 @@ rlim_t within_hard_limit(int resource, std::size_t wanted) {
 
 Result<LimitPlan> LimitPlan::prepare(const ProcessLimits& limits) {
   LimitPlan plan;
-  plan.open_files_ = both(RLIMIT_NOFILE, limits.open_files);
+  plan.open_files_ = limits.open_files != 0 ? both(RLIMIT_NOFILE, limits.open_files) : inherited_open_files();
   plan.core_ = both(RLIMIT_CORE, limits.core);
   if (limits.nice != 0) {
     errno = 0;

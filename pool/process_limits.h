@@ -25,6 +25,10 @@ struct ProcessLimits {
 /// What of `wanted` a resource limit can be: never above the hard limit of this process.
 rlim_t within_hard_limit(int resource, std::size_t wanted);
 
+/// Raises this process' own limit of open files to the hard one. What it starts is given the limit that it had before, unless
+/// limits.open_files says otherwise: programs that use select() count on a low one. Once, before other threads are there.
+void raise_own_open_files();
+
 /// The limits, made ready before fork.
 class LimitPlan {
  public:

@@ -104,6 +104,11 @@ SnapshotIndex::Effects SnapshotIndex::forget(const std::string& session) {
   return effects;
 }
 
+SnapshotIndex::Effects SnapshotIndex::configure(const SnapshotOptions& options) {
+  options_ = options;
+  return trim();
+}
+
 SnapshotIndex::Effects SnapshotIndex::trim() {
   Effects effects;
   make_room({}, effects);

@@ -60,6 +60,9 @@ class SnapshotIndex {
 
   explicit SnapshotIndex(SnapshotOptions options) : options_(std::move(options)) {}
 
+  /// Other limits from now on.
+  Effects configure(const SnapshotOptions& options);
+
   /// One that was found in the folder, in order of age: the oldest first. False if the session has one already.
   bool adopt(const std::string& session, Stored stored);
 

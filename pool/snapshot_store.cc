@@ -76,6 +76,7 @@ class SnapshotStore::Impl : public std::enable_shared_from_this<Impl> {
   void close(std::function<void()> done);
   void stop();
 
+  void configure(const SnapshotOptions& options);
   void save(const std::string& session, Snapshot snapshot, Saved saved);
   void load(const std::string& session, Loaded loaded);
   void forget(const std::string& session);
@@ -223,6 +224,11 @@ void SnapshotStore::Impl::note_answered(const std::string& session, std::uint64_
 
 // ---- Snapshots ---------------------------------------------------------------------------------------------------------------------
 
+void SnapshotStore::Impl::configure(const SnapshotOptions& options) {
+  apply(index_.configure(options));
+  pump();
+}
+
 void SnapshotStore::Impl::save(const std::string& session, Snapshot snapshot, Saved saved) {
   const auto* const count = counts_.find(session);
   set_count(session, count != nullptr ? std::max(count->answered, snapshot.covers) : snapshot.covers);
@@ -357,6 +363,8 @@ Result<std::unique_ptr<SnapshotStore>> SnapshotStore::open(Executor executor, co
 SnapshotStore::~SnapshotStore() { impl_->stop(); }
 std::vector<SnapshotStore::Known> SnapshotStore::known() const { return impl_->known(); }
 std::optional<SnapshotStore::Known> SnapshotStore::find(const std::string& session) const { return impl_->find(session); }
+void SnapshotStore::configure(const SnapshotOptions& options) { impl_->configure(options); }
+
 void SnapshotStore::save(const std::string& session, Snapshot snapshot, Saved saved) {
   impl_->save(session, std::move(snapshot), std::move(saved));
 }

@@ -61,6 +61,9 @@ class SnapshotStore {
   SnapshotStore(const SnapshotStore&) = delete;
   SnapshotStore& operator=(const SnapshotStore&) = delete;
 
+  /// Other limits from now on; what is above max_total is given up, the longest unused first.
+  void configure(const SnapshotOptions& options);
+
   /// All sessions of which something is kept. After open(): what the runs before have left.
   [[nodiscard]] std::vector<Known> known() const;
   [[nodiscard]] std::optional<Known> find(const std::string& session) const;

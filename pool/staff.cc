@@ -25,13 +25,22 @@ void Staff::configure(const PoolOptions& options) {
   start_concurrency_ = std::max<std::size_t>(1, options.start_concurrency);
   overflow_after_ = options.overflow_after;
   overflow_linger_ = options.overflow_linger;
+  const bool other_life = options.recycle.max_requests != recycle_.max_requests || options.recycle.max_age != recycle_.max_age;
   recycle_ = options.recycle;
   restart_.configure(options.restart);
   trial_interval_ = options.restart.trial;
   if (slots_.size() < size_ + overflow_) slots_.resize(size_ + overflow_);
   for (auto& member : members_) {
     if (member.key.slot >= size_) member.to_go = "scale";
+    if (other_life && member.state == State::serving) limit_life(member);
   }
+}
+
+/// How long it may serve, since it was ready.
+void Staff::limit_life(Member& member) {
+  const auto max_age = recycle_.max_age.count();
+  member.max_requests = recycle_.max_requests > 0 ? std::max<std::uint64_t>(1, jittered(recycle_.max_requests)) : 0;
+  member.max_age = max_age > 0 ? member.since + Millis(static_cast<std::int64_t>(jittered(static_cast<std::uint64_t>(max_age)))) : TimePoint::max();
 }
 
 // ---- Events ------------------------------------------------------------------------------------------------------------------------
@@ -65,10 +74,7 @@ void Staff::ready(WorkerKey key, TimePoint now) {
   if (member == nullptr || member->state != State::starting) return;
   member->state = State::serving;
   member->since = member->idle_since = now;
-  member->max_requests = recycle_.max_requests > 0 ? std::max<std::uint64_t>(1, jittered(recycle_.max_requests)) : 0;
-  if (recycle_.max_age.count() > 0) {
-    member->max_age = now + Millis(static_cast<std::int64_t>(jittered(static_cast<std::uint64_t>(recycle_.max_age.count()))));
-  }
+  limit_life(*member);
   slots_[key.slot].failed = false;
   failed_ = trial_ = false;
 }

@@ -116,6 +116,7 @@ class Staff {
 
   Member* find(WorkerKey key);
   [[nodiscard]] const Member* occupant(std::uint32_t slot, State state) const;
+  void limit_life(Member& member);
   void start(std::uint32_t slot, Actions& out);
   void retire(Member& member, const char* reason, TimePoint now, Actions& out);
   void note_loads(TimePoint now, const std::vector<Load>& loads);

@@ -12,7 +12,11 @@ WorkerLife::Todo WorkerLife::on(Event event, TimePoint now) {
       timer_ = TimePoint::max();
       return {.announce_ready = true};
     case Event::handshake_failed:
-      return state_ == State::starting ? kill_now() : Todo{};
+      if (state_ != State::starting) return {};
+      state_ = State::stopping;
+      step_ = Step::terminated;
+      timer_ = now + stop_;
+      return {.close_channel = true};
     case Event::channel_ended:
       channel_ended_ = true;
       if (state_ == State::settling) return settled();

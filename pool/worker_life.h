@@ -4,8 +4,9 @@
 //   starting --handshake_done--> ready --stop--> stopping --> settling --> dead
 //
 // Stopping is: `cleanup` if it goes because it is replaced, at most `stop` long; end of file, then after `stop` SIGTERM, then after
-// `stop` SIGKILL. A process that has ended is not reported before its
-// channel and its stderr have been read until empty (`settling`), at most kSettle later: a grandchild may hold them open.
+// `stop` SIGKILL. One whose handshake failed is left `stop` after the end of file to end by itself, for its exit status says why (a
+// configuration error, for one); then SIGKILL. A process that has ended is not reported before its channel and its stderr have been
+// read until empty (`settling`), at most kSettle later: a grandchild may hold them open.
 #pragma once
 
 #include <cstdint>

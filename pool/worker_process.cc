@@ -14,6 +14,9 @@ namespace pons {
 
 namespace {
 
+constexpr std::size_t kMaxUnread = 1u << 20;  // bytes of answers to a worker's own requests
+constexpr int kMostLooks = 1'000;             // at the channel of a dead worker: turns of the loop, each of which reads
+
 /// The result of a reply to a request of the host's own, as a document.
 Result<nlohmann::json> result_of(const Result<Message>& reply) {
   if (!reply) return reply.error();
@@ -87,6 +90,7 @@ void WorkerProcess::adopt(Spawned spawned) {
   callbacks.on_request = [weak](const Message& request) {
     const auto self = weak.lock();
     if (!self) return;
+    if (self->channel_->unsent() > kMaxUnread) return self->kill("bad_reply", "it sends requests, and does not read the answers");
     const Error error{ErrorCode::unknown_command, "This host serves no requests of workers"};
     self->channel_->send(OutFrame::of(error_body(request.envelope.codec, request.envelope.id, error)));
   };
@@ -99,7 +103,7 @@ void WorkerProcess::adopt(Spawned spawned) {
   };
   FrameStream::Options stream;
   stream.max_frame = options_.max_frame;
-  stream.output_limit = 0;  // what waits for a worker is bounded by its in_flight
+  stream.output_limit = 0;  // what waits for a worker is bounded by its in_flight, and by kMaxUnread
   channel_ =
       std::make_unique<Channel>(executor_, std::move(process_.channel_in), std::move(process_.channel_out), stream, std::move(callbacks));
   if (process_.dump) stacks_ = std::make_unique<StackDump>(executor_, std::move(process_.dump));
@@ -155,6 +159,7 @@ void WorkerProcess::begin_handshake() {
   nlohmann::json args{{"initialization", true},
                       {"worker_id", id_},
                       {"protocol", {{"min", 1}, {"max", 1}}},
+                      {"max_frame", options_.max_frame},
                       {"adapter", options_.adapter},
                       {"options", options_.launch.options}};
   ask("ping", std::move(args), &WorkerProcess::on_ping);
@@ -251,7 +256,23 @@ void WorkerProcess::arm_timer() {
   timer_.expires_at(life_.timer());
   timer_.async_wait([weak = weak_from_this()](error_code ec) {
     const auto self = weak.lock();
-    if (!ec && self) self->handle(WorkerLife::Event::timer);
+    if (!ec && self) self->on_timer();
+  });
+}
+
+void WorkerProcess::on_timer() {
+  if (life_.state() == WorkerLife::State::settling) return settle(0);
+  handle(WorkerLife::Event::timer);
+}
+
+/// It is dead, and the time for what it has left to be read is over. If the loop was held up for so long, that has not been read yet:
+/// what lies in the channel, or has been read and waits for its turn in the loop.
+void WorkerProcess::settle(int looks) {
+  asio::post(executor_, [weak = weak_from_this(), looks] {
+    const auto self = weak.lock();
+    if (!self || self->life_.state() != WorkerLife::State::settling) return;
+    if (self->channel_ && self->channel_->has_input() && looks < kMostLooks) return self->settle(looks + 1);
+    self->handle(WorkerLife::Event::timer);
   });
 }
 

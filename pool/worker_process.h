@@ -92,6 +92,8 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
  private:
   void handle(WorkerLife::Event event);
   void arm_timer();
+  void on_timer();
+  void settle(int looks);
   void adopt(Spawned spawned);
   void await_exec();
   void await_exit();

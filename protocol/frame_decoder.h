@@ -42,6 +42,9 @@ class FrameDecoder {
 
   explicit FrameDecoder(std::size_t max_frame = kDefaultMaxFrame);
 
+  /// Another limit from now on.
+  void set_max_frame(std::size_t max_frame) { max_frame_ = std::min<std::size_t>(max_frame, UINT32_MAX); }
+
   /// Where the next bytes go: never empty; large while a large frame is under way.
   std::span<char> prepare();
   /// `n` bytes were written to the start of the last prepare().

@@ -48,7 +48,7 @@ void Exchange::send_partial(const json& chunk) {
   std::string bytes;
   encode(codec(), chunk, bytes).value();
   const std::size_t size = around.before.size() + bytes.size() + around.after.size();
-  if (size > kDefaultMaxFrame) throw Exception(too_large(size));
+  if (size > link_.max_frame()) throw Exception(too_large(size, link_.max_frame()));
   ++next_seq_;
   link_.send({around.before, bytes, around.after});
   link_.flush();  // a chunk is sent early so that it arrives early
@@ -88,7 +88,7 @@ void Exchange::reply(const RawResult& result) { send_result(result.bytes.body); 
 void Exchange::send_result(std::string_view result) {
   const auto around = success_around(codec(), id());
   const std::size_t size = around.before.size() + result.size() + around.after.size();
-  if (size > kDefaultMaxFrame) throw Exception(too_large(size));
+  if (size > link_.max_frame()) throw Exception(too_large(size, link_.max_frame()));
   link_.send({around.before, result, around.after});
   finish(true);
 }

@@ -139,9 +139,7 @@ IncomingPtr HostLink::take(const MayBegin& may_begin) {
   const Lock lock(mutex_);
   const Incoming* front = queue_.front();
   if (front == nullptr || stop_.requested() || !may_begin(*front, queue_.begun())) return nullptr;
-  auto request = queue_.begin_front();
-  update_full();
-  return request;
+  return queue_.begin_front();
 }
 
 /// Waits until the deadline for something to come, and reads it.
@@ -180,7 +178,7 @@ void HostLink::leave_channel() {
 }
 
 void HostLink::wait_for_input(SteadyTime deadline) {
-  pollfd fds[] = {{fds_.in, is_full_.load() ? kOnlyTheEnd : kInput, 0}, {stop_told_ ? -1 : stop_.fd(), POLLIN, 0}};
+  pollfd fds[] = {{fds_.in, kInput, 0}, {stop_told_ ? -1 : stop_.fd(), POLLIN, 0}};
   if (poll(fds, 2, milliseconds_until(deadline)) > 0) on_input(fds[0].events, fds[0].revents);
 }
 
@@ -238,7 +236,7 @@ void HostLink::wait_for_input_or_call() {
   const bool may_answer = outbox_.pending() <= kMaxUnsent;
   if (may_answer) cut();
   pollfd fds[] = {
-      {fds_.in, may_answer && !is_full_.load() ? kInput : kOnlyTheEnd, 0}, {call_fd_, POLLIN, 0}, {has_unsent ? fds_.out : -1, POLLOUT, 0}};
+      {fds_.in, may_answer ? kInput : kOnlyTheEnd, 0}, {call_fd_, POLLIN, 0}, {has_unsent ? fds_.out : -1, POLLOUT, 0}};
   const bool other_writes = !may_answer && !has_unsent;  // and does not say when it has done so
   if (poll(fds, 3, other_writes ? static_cast<int>(kTick.count()) : -1) <= 0) return;
   if (fds[1].revents != 0) {
@@ -269,10 +267,10 @@ void HostLink::on_input(short wanted, short came) {
   }
 }
 
-/// Accepts the frames that have been read, as many as may wait. False if there was none.
+/// Accepts the frames that have been read. False if there was none.
 bool HostLink::cut() {
+  decoder_.set_max_frame(max_frame() + kSpliced);
   for (bool any = false;; any = true) {
-    if (is_full_.load()) return any;
     auto event = decoder_.next();
     switch (event.kind) {
       case FrameDecoder::Kind::need_more:
@@ -281,7 +279,7 @@ bool HostLink::cut() {
         accept(std::move(event.frame));
         break;
       case FrameDecoder::Kind::oversized:
-        outbox_.append(error_reply(Codec::json, std::uint64_t{0}, too_large(event.length)));
+        outbox_.append(error_reply(Codec::json, std::uint64_t{0}, too_large(event.length, max_frame())));
         break;
       case FrameDecoder::Kind::not_a_frame:
         broken_text_ = std::move(event.text);
@@ -303,7 +301,6 @@ void HostLink::accept(Frame frame) {
   auto request = std::make_shared<Incoming>(std::move(frame), std::move(*envelope), deadline);
   const Lock lock(mutex_);
   queue_.push(std::move(request));
-  update_full();
 }
 
 void HostLink::cancel(const Frame& frame, const Envelope& envelope) {
@@ -317,18 +314,11 @@ void HostLink::cancel(const Frame& frame, const Envelope& envelope) {
   {
     const Lock lock(mutex_);
     cancelled = queue_.cancel(*wanted);
-    update_full();
   }
   const bool found = cancelled.begun != nullptr || cancelled.not_begun != nullptr;
   outbox_.append(result_body(envelope.codec, envelope.id, {{"found", found}}));  // before the reply that the cancellation brings about
   if (cancelled.begun != nullptr) interrupt(*cancelled.begun);
   if (cancelled.not_begun != nullptr) refuse(cancelled.not_begun->envelope);
-}
-
-/// After every change of the queue, under the mutex.
-void HostLink::update_full() {
-  const bool was_full = is_full_.exchange(queue_.is_full());
-  if (was_full && !queue_.is_full() && thread_reads_.load()) eventfd_write(call_fd_, 1);
 }
 
 void HostLink::interrupt(Incoming& request) {

@@ -21,6 +21,7 @@
 #include <thread>
 
 #include "protocol/frame_decoder.h"
+#include "protocol/limits.h"
 #include "worker/incoming.h"
 #include "worker/ledger.h"
 #include "worker/outbox.h"
@@ -44,6 +45,7 @@ class HostLink {
   static constexpr std::chrono::milliseconds kTick{2};
   static constexpr std::chrono::milliseconds kEndGrace{1000};
   static constexpr int kLostExit = 3;
+  static constexpr std::size_t kSpliced = 1024;
 
   /// `ledger` counts what the link answers; `name` is the worker's, for messages. Both outlive the link.
   HostLink(ChannelFds fds, const StopSignal& stop, Ledger& ledger, std::string_view name);
@@ -68,6 +70,10 @@ class HostLink {
   void flush();
   /// Sends what is gathered and ends the second thread. Nothing is sent or received afterwards. Called by the destructor.
   void close();
+
+  /// What the host takes as the body of one frame. Frames from it may be larger by kSpliced: the host puts in an id and a time.
+  [[nodiscard]] std::size_t max_frame() const { return max_frame_.load(); }
+  void set_max_frame(std::size_t bytes) { max_frame_.store(bytes); }
 
   /// From any thread.
   [[nodiscard]] State state() const { return state_.load(); }
@@ -98,7 +104,6 @@ class HostLink {
   void cancel(const Frame& frame, const Envelope& envelope);
   void interrupt(Incoming& request);
   void refuse(const Envelope& request);
-  void update_full();
   void on_input(short wanted, short came);
   void end(State state);
 
@@ -111,13 +116,13 @@ class HostLink {
   std::atomic<bool> has_cancelled_{false};
   std::string broken_text_;  // written before state_
   FrameDecoder decoder_;     // of whoever reads
+  std::atomic<std::size_t> max_frame_{kDefaultMaxFrame};
   bool stop_told_ = false;   // of the thread that serves
 
   mutable std::mutex mutex_;          // guards what follows
   std::condition_variable work_;      // the thread that reads waits for something to do
   std::condition_variable progress_;  // the thread that serves waits for the other
   RequestQueue queue_;
-  std::atomic<bool> is_full_{false};  // the queue; written under the mutex
   ReadingTurn turn_;
   std::uint64_t reads_ = 0;  // how often the thread that serves has begun to read
   bool serving_reads_ = false;

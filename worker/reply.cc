@@ -94,10 +94,10 @@ Error error_of_current_exception() {
   }
 }
 
-Error too_large(std::uint64_t length) {
+Error too_large(std::uint64_t length, std::size_t max_frame) {
   return Error{ErrorCode::frame_too_large,
-               "A frame of " + std::to_string(length) + " bytes is above the limit of " + std::to_string(kDefaultMaxFrame),
-               {{"length", length}, {"max_frame", kDefaultMaxFrame}}};
+               "A frame of " + std::to_string(length) + " bytes is above the limit of " + std::to_string(max_frame),
+               {{"length", length}, {"max_frame", max_frame}}};
 }
 
 Frame args_of(const Frame& frame, const Envelope& envelope) {

@@ -32,7 +32,7 @@ Error error_of(Cancellation why);
 /// Call inside a catch clause: what the exception under way becomes in a reply (worker.h says which).
 Error error_of_current_exception();
 /// A body of `length` bytes is above the limit.
-Error too_large(std::uint64_t length);
+Error too_large(std::uint64_t length, std::size_t max_frame);
 
 /// The request's `args` as bytes that keep the frame alive; an empty map if there are none.
 Frame args_of(const Frame& frame, const Envelope& envelope);

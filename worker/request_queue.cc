@@ -4,16 +4,11 @@
 
 namespace pons {
 
-void RequestQueue::push(IncomingPtr request) {
-  waiting_bytes_ += request->frame.body.size();
-  waiting_.push_back(std::move(request));
-  if (waiting_.size() >= max_requests_ || waiting_bytes_ >= max_bytes_) is_full_ = true;
-}
+void RequestQueue::push(IncomingPtr request) { waiting_.push_back(std::move(request)); }
 
 IncomingPtr RequestQueue::begin_front() {
   IncomingPtr request = std::move(waiting_.front());
   waiting_.pop_front();
-  count_out(*request);
   begun_.push_back(request);
   return request;
 }
@@ -33,13 +28,7 @@ RequestQueue::Cancelled RequestQueue::cancel(const RequestId& id) {
   if (at == waiting_.end()) return {};
   Cancelled result{.not_begun = std::move(*at)};
   waiting_.erase(at);
-  count_out(*result.not_begun);
   return result;
-}
-
-void RequestQueue::count_out(const Incoming& request) {
-  waiting_bytes_ -= request.frame.body.size();
-  if (waiting_.size() <= max_requests_ / 2 && waiting_bytes_ <= max_bytes_ / 2) is_full_ = false;
 }
 
 }  // namespace pons

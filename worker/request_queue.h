@@ -1,5 +1,6 @@
 // The requests of a channel that have no reply yet: those that wait for their turn, in the order in which they came, and those that
-// have begun. Entirely passive.
+// have begun. Entirely passive. It has no bound of its own: the host sends no more than the adapter's `in_flight`, and what waits must
+// not keep a cancellation from being read.
 //
 // Not thread-safe; its owner locks.
 #pragma once
@@ -8,7 +9,6 @@
 #include <deque>
 #include <vector>
 
-#include "protocol/limits.h"
 #include "worker/incoming.h"
 
 namespace pons {
@@ -21,16 +21,9 @@ class RequestQueue {
     IncomingPtr not_begun{};  ///< it waits no more: to be answered
   };
 
-  explicit RequestQueue(std::size_t max_requests = 1024, std::size_t max_bytes = kDefaultMaxFrame)
-      : max_requests_(max_requests), max_bytes_(max_bytes) {}
-
-  /// As much waits as may, in number or in bytes: whoever reads stops, so that the host's writes pause. Stays true until no more than
-  /// half of that waits: reading is not taken up again for every request.
-  [[nodiscard]] bool is_full() const { return is_full_; }
   [[nodiscard]] std::size_t waiting() const { return waiting_.size(); }
   [[nodiscard]] std::size_t begun() const { return begun_.size(); }
 
-  /// Accepts it even when full: the bound is kept by not reading.
   void push(IncomingPtr request);
   /// The one whose turn it is; nullptr if none waits.
   [[nodiscard]] const Incoming* front() const { return waiting_.empty() ? nullptr : waiting_.front().get(); }
@@ -42,13 +35,7 @@ class RequestQueue {
   Cancelled cancel(const RequestId& id);
 
  private:
-  void count_out(const Incoming& request);
-
-  std::size_t max_requests_;
-  std::size_t max_bytes_;
   std::deque<IncomingPtr> waiting_;
-  std::size_t waiting_bytes_ = 0;
-  bool is_full_ = false;
   std::vector<IncomingPtr> begun_;
 };
 

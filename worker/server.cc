@@ -102,7 +102,7 @@ std::optional<Request> Server::serve(const IncomingPtr& request) {
   } catch (...) {
     exchange.fail(error_of_current_exception());
   }
-  state_->is_first_request = false;
+  if (std::exchange(state_->is_first_request, false)) link_->set_max_frame(state_->max_frame);
   return held;
 }
 

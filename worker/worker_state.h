@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "protocol/limits.h"
 #include "worker/command_table.h"
 #include "worker/ledger.h"
 #include "worker/worker.h"
@@ -50,6 +51,7 @@ struct Worker::State {
   int stack_signal = 0;  ///< for ping; 0: none
   WorkerIdentity identity;
   Ledger ledger;
+  std::size_t max_frame = kDefaultMaxFrame;  ///< of the host, as its handshake says
   bool is_first_request = true;      ///< the only one in which a handshake counts
   std::optional<int> exit_status{};  ///< set to end the worker after the reply under way
   std::string start_time;

@@ -53,6 +53,8 @@ class Channel final : private FrameStream::Handler {
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.size(); }
   [[nodiscard]] std::size_t unsent() const { return stream_->unsent(); }
   void pause(bool paused) { stream_->pause(paused); }
+  /// More can be read at once: bytes, or the end of the file.
+  [[nodiscard]] bool has_input() { return !ended_ && stream_->has_input(); }
   void close();
 
  private:

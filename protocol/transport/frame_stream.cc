@@ -225,6 +225,12 @@ void FrameStream::wait_writable() {
   if (handler_ != nullptr) handler_->on_written(unsent_);
 }
 
+bool FrameStream::has_input() {
+  if (closed_ || reading_done_) return false;
+  pollfd fd{in_.native_handle(), POLLIN, 0};
+  return ::poll(&fd, 1, 0) > 0;
+}
+
 void FrameStream::pause(bool paused) {
   paused_ = paused;
   if (!must_pause()) resume_.cancel();

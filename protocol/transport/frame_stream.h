@@ -66,6 +66,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   /// Stops or goes on reading, on top of what output_limit does.
   void pause(bool paused);
   [[nodiscard]] std::size_t unsent() const { return unsent_; }
+  /// More can be read at once: bytes, or the end of the file.
+  [[nodiscard]] bool has_input();
   [[nodiscard]] bool writable() const { return !closed_ && !broken_; }
   /// Writes what is queued, then closes. The handler is not called any more. `done` is called when all is written, or cannot be, or at
   /// close().

@@ -133,6 +133,38 @@ TEST(Frames, AnIdMayNotBeUsedTwiceAtATime) {
   EXPECT_EQ(result_of(client.await("x")), (json{{"a", 1}}));
 }
 
+TEST(Frames, WhatIsRefusedNeverAnswersForAnotherRequest) {
+  HostUnderTest host(echo_config());
+  auto client = host.connect();
+  client.send({{"id", 7}, {"command", "echo:sleep"}, {"args", {{"ms", kForEver}}}});
+  for (const json& bad : {json{{"id", 7}, {"command", "echo:echo"}, {"timeout_ms", -1}}, json{{"id", 7}, {"args", json::object()}}}) {
+    client.send(bad);
+    const auto refused = client.receive();
+    EXPECT_EQ(code_of(refused), "bad_request") << refused;
+    EXPECT_EQ(refused["id"], 0) << refused;
+  }
+  host.signal(SIGTERM);  // what is refused while the host drains is no answer to 7 either
+  auto witness = host.connect();
+  await_stats(witness, [](const json& stats) { return stats["host"]["state"] == "draining"; });
+  client.send({{"id", 7}, {"command", "echo:echo"}});
+  EXPECT_EQ(client.receive()["id"], 0);
+  EXPECT_EQ(result_of(witness.call("host:ping"))["status"], "ok");
+}
+
+TEST(Frames, WhatCameBeforeGarbageIsAnswered) {
+  HostUnderTest host(echo_config());
+  auto client = host.connect();
+  std::string bytes;
+  for (int id = 1; id <= 5; ++id) {
+    const auto body = json{{"id", id}, {"command", "echo:echo"}, {"args", {{"n", id}}}}.dump();
+    bytes += std::string(frame_header(static_cast<std::uint32_t>(body.size())).bytes, 4) + body;
+  }
+  client.send_bytes(bytes + "\xff\xff\xff\xff");  // a length that nobody can mean
+  for (int id = 1; id <= 5; ++id) EXPECT_EQ(result_of(client.await(id))["n"], id);
+  EXPECT_EQ(code_of(client.await(0)), "bad_frame");
+  EXPECT_EQ(client.receive_frame(), std::nullopt);
+}
+
 TEST(Frames, IdsComeBackAsTheyCame) {
   HostUnderTest host(echo_config());
   auto client = host.connect();

@@ -68,7 +68,7 @@ class RawClient {
   json await_if(const std::function<bool(const json&)>& wanted);
   UniqueFd in_;
   UniqueFd out_;
-  FrameDecoder decoder_;
+  FrameDecoder decoder_{256u << 20};
   std::vector<json> kept_;
   int last_id_ = 1000;
 };

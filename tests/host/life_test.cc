@@ -66,6 +66,33 @@ TEST(Life, ASecondSignalStopsAtOnce) {
   EXPECT_EQ(host.wait(), 0);
 }
 
+TEST(Life, WhatRanWhenTheTimeWasOverMayNotBeAskedForAgainUnseen) {
+  HostUnderTest host("host: {shutdown_timeout: 50ms}\n" + echo_config("pool: {size: 1}"));
+  auto client = host.connect();
+  client.send({{"id", 1}, {"command", "echo:sleep"}, {"args", {{"ms", kForEver}}}});
+  client.send({{"id", 2}, {"command", "echo:echo"}});
+  auto witness = host.connect();
+  await_stats(witness, [](const json& stats) { return stats["adapters"]["echo"]["busy"] == 1 && stats["adapters"]["echo"]["queued"] == 1; });
+  host.signal(SIGTERM);
+  const auto ran = client.await(1);
+  EXPECT_EQ(code_of(ran), "shutting_down");
+  EXPECT_EQ(ran["retryable"], false) << "it may have run, and nobody says that it may run twice";
+  const auto waited = client.await(2);
+  EXPECT_EQ(code_of(waited), "shutting_down");
+  EXPECT_EQ(waited["retryable"], true);
+}
+
+TEST(Life, WithoutAShutdownTimeoutWhatRunsMayFinish) {
+  HostUnderTest host("host: {shutdown_timeout: 0}\n" + echo_config("pool: {size: 1}"));
+  auto client = host.connect();
+  client.send({{"id", 1}, {"command", "echo:sleep"}, {"args", {{"ms", 200}}}});
+  auto witness = host.connect();
+  await_stats(witness, [](const json& stats) { return stats["adapters"]["echo"]["busy"] == 1; });
+  host.signal(SIGTERM);
+  EXPECT_TRUE(client.await(1)["success"].get<bool>());
+  EXPECT_EQ(host.wait(), 0);
+}
+
 TEST(Life, WorkersThatIgnoreTheEndAreKilled) {
   HostUnderTest host(bad_config("ignore-the-end", "timeouts: {stop: 50ms}"));
   auto client = host.connect();

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <fstream>
@@ -210,6 +211,51 @@ TEST(Requests, APausedStreamIsCancelledWhenItsWorkerGetsAnotherRequest) {
   client.send({{"id", 1}, {"command", "bad:flood"}});
   const auto stats = await_stats(client, [](const json& s) { return s["adapters"]["bad"]["errors"].value("cancelled", 0) == 1; });
   EXPECT_LT(stats["host"]["held_bytes"].get<std::size_t>(), 8u << 20);
+}
+
+TEST(Requests, AStreamIsNotBlamedForWhatElseItsCallerHasToRead) {
+  HostUnderTest host("host: {stream_limit: 64KiB}\n" + echo_config("pool: {size: 1, in_flight: 3}"));
+  auto slow = host.connect();
+  slow.send({{"id", 1}, {"command", "echo:echo"}, {"args", {{"text", std::string(4u << 20, 'x')}}}});
+  slow.send({{"id", 2}, {"command", "echo:stream"}, {"args", {{"n", 5}}}, {"stream", true}});
+  slow.send({{"id", 3}, {"command", "echo:echo"}});  // on the same worker: the stream cannot be paused
+  auto client = host.connect();
+  await_stats(client, [](const json& stats) { return stats["adapters"]["echo"]["requests"] == 3; });
+  EXPECT_TRUE(slow.await(1)["success"].get<bool>());
+  auto reply = slow.receive();
+  while (reply["id"] == 2 && reply.value("partial", false)) reply = slow.receive();
+  EXPECT_EQ(reply["id"], 2);
+  EXPECT_TRUE(reply["success"].get<bool>()) << reply;
+}
+
+TEST(Requests, ACancellationIsNotHeldUpByWhatWaitsAtTheWorker) {
+  HostUnderTest host(echo_config("pool: {size: 1, in_flight: 4}\n    timeouts: {cancel_grace: 1h}"));
+  auto client = host.connect();
+  client.send({{"id", 1}, {"command", "echo:sleep"}, {"args", {{"ms", kForEver}}}});
+  const std::string text(25u << 20, 'x');
+  for (int id = 2; id <= 4; ++id) client.send({{"id", id}, {"command", "echo:whoami"}, {"args", {{"text", text}}}});
+  client.send({{"id", 5}, {"command", "host:cancel"}, {"args", {{"id", 1}}}});
+  for (int id = 2; id <= 4; ++id) EXPECT_TRUE(client.await(id)["success"].get<bool>());
+  EXPECT_EQ(code_of(client.await(1)), "cancelled");
+}
+
+TEST(Requests, AFrameMayBeAsLargeAsTheHostSays) {
+  HostUnderTest host("host: {max_frame: 80MiB}\n" + echo_config());
+  auto client = host.connect();
+  const std::string text(66u << 20, 'x');
+  EXPECT_EQ(result_of(client.call("echo:echo", {{"text", text}}))["text"], text);
+}
+
+TEST(Requests, IdleCallersLeaveDescriptorsForWorkers) {
+  HostUnderTest host(echo_config("pool: {size: 1}\n    restart: {backoff: 1ms, backoff_max: 1ms}"));
+  auto client = host.connect();
+  const rlimit few{200, 200};
+  ASSERT_EQ(::prlimit(host.pid(), RLIMIT_NOFILE, &few, nullptr), 0);
+  std::vector<RawClient> idle;
+  for (int i = 0; i < 300; ++i) idle.push_back(host.connect());
+  EXPECT_EQ(code_of(idle.back().receive()), "overloaded");
+  EXPECT_EQ(code_of(client.call("echo:crash")), "worker_crashed");
+  EXPECT_TRUE(result_of(client.call("echo:whoami")).contains("pid")) << "another worker could be started";
 }
 
 TEST(Requests, NothingIsHeldOnceAllIsAnswered) {

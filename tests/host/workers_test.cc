@@ -97,6 +97,15 @@ TEST(Workers, ARefusedHandshakeIsReported) {
   EXPECT_TRUE(mentions(start_error(bad_config("refuse-info")), "get_info"));
 }
 
+TEST(Workers, OneThatRefusesItsOptionsEndsWithAStatusThatSaysSo) {
+  HostUnderTest host(echo_config("options: {concurrency: many}"));
+  auto client = host.connect();
+  const auto reply = client.call("echo:echo");
+  EXPECT_EQ(code_of(reply), "pool_failed") << "to try again would be in vain";
+  EXPECT_TRUE(mentions(reply, "concurrency")) << reply;
+  EXPECT_EQ(reply["details"]["exit_status"], 78) << reply;
+}
+
 TEST(Workers, AFailedPoolSaysSoAndTriesAgain) {
   HostUnderTest host(bad_config("exit, \"1\"", "restart: {max: 2, backoff: 1ms, trial: 1h}"));
   auto client = host.connect();

@@ -78,9 +78,15 @@ class DispatcherTest : public testing::Test {
     actions.clear();
     dispatcher->retire(worker, now, actions);
   }
-  void exported(RequestKey key, std::optional<std::uint64_t> covers) {
+  /// `kept`: the store has written it, too.
+  void exported(RequestKey key, std::optional<std::uint64_t> covers, bool kept = true) {
+    std::string session;
+    for (const auto& action : actions) {
+      if (action.kind == Kind::export_session && action.request == key) session = action.session;
+    }
     actions.clear();
-    dispatcher->exported(key, covers, now, actions);
+    const auto counts = dispatcher->exported(key, covers, now, actions);
+    if (counts && kept) dispatcher->snapshot_kept(session, *counts, now, actions);
   }
   void imported(RequestKey key, std::optional<std::uint64_t> covers) {
     actions.clear();

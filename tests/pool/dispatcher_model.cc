@@ -52,7 +52,14 @@ void DispatcherModel::was_exported(RequestKey key, std::optional<std::uint64_t> 
   auto& session = sessions_.at(found->second.session);
   if (covers) session.covers = std::min(*covers, session.answered);
   session.saved = session.saved || covers;
+  session.kept = session.kept && !covers;
   own_.erase(found);
+}
+
+void DispatcherModel::was_kept(const std::string& id, bool success) {
+  auto& session = sessions_.at(id);
+  session.saved = session.kept = success;
+  if (!success) session.covers = 0;
 }
 
 void DispatcherModel::was_imported(RequestKey key, std::optional<std::uint64_t> covers) {
@@ -154,7 +161,12 @@ void DispatcherModel::bound_resource(const std::string& id, WorkerKey worker, bo
   if (accepted && holder != worker) change(id, worker);
 }
 
-void DispatcherModel::forgot(WorkerKey worker) {
+void DispatcherModel::forgot(WorkerKey worker, RequestKey key) {
+  const std::string* session = session_of(requests_.at(key));
+  cleaning_ = session != nullptr ? *session : std::string();
+  for (const auto& [id, held] : sessions_) {
+    if (held.worker == worker && !held.lost && !held.restoring) forgotten_.insert(id);
+  }
   for (auto& [id, resource] : resources_) {
     if (resource.worker == worker) change(id, std::nullopt);
   }
@@ -188,6 +200,7 @@ std::string DispatcherModel::check(Event event, const Actions& actions, const Di
   for (std::size_t i = 0; i < actions.size(); ++i) check_action(actions[i], i + 1 < actions.size() ? &actions[i + 1] : nullptr);
   require(expected_retries_.empty(), "a request that may run again was not retried");
   require(expected_lost_.empty(), "a session that is lost was not said to be");
+  require(forgotten_.empty() && reborn_.empty(), "a session that its worker has forgotten goes on");
   check_given_up();
   check_counts(dispatcher);
   check_sessions(dispatcher);
@@ -279,7 +292,7 @@ void DispatcherModel::check_left(const Action& action, const Action* next) {
   if (expected_lost_.contains(action.session)) return;  // an import that failed may have left a part of it
   const auto& worker = workers_.at(action.worker);
   require(worker.retiring && worker.traits.can_snapshot, "moved away from a worker that stays");
-  require(session.answered == 0 || (session.saved && session.covers == session.answered), "moved without its state");
+  require(session.answered == 0 || (session.kept && session.covers == session.answered), "moved without its state");
   check_session_quiet(action.session);
   session.worker = {};
   session.restoring = true;
@@ -434,6 +447,10 @@ void DispatcherModel::check_session_event(const Action& action) {
     require(found == sessions_.end(), "bound twice");
     require(workers_.contains(action.worker), "bound to a worker that is not there");
     sessions_[action.session].worker = action.worker;
+    if (reborn_.erase(action.session) == 1) {  // it begins anew, with the requests that it had
+      sessions_[action.session].answered = action.session == cleaning_ ? 1 : 0;
+      return;
+    }
     const auto first = head(action.session);
     while (first && !ends_[action.session].empty() && ends_[action.session].front() < *first) ends_[action.session].pop_front();
     return;
@@ -454,13 +471,21 @@ void DispatcherModel::check_session_event(const Action& action) {
 void DispatcherModel::check_ended(const Action& action) {
   auto& ends = ends_[action.session];
   const auto first = head(action.session);
+  if (forgotten_.erase(action.session) == 1) {  // whatever is under way
+    const bool has_requests = std::any_of(requests_.begin(), requests_.end(), [&](const auto& entry) {
+      return entry.second.state != State::done && is_of(entry.second, action.session);
+    });
+    const bool moves = std::any_of(own_.begin(), own_.end(), [&](const auto& entry) { return entry.second.session == action.session; });
+    if (has_requests || moves || !ends.empty() || action.session == cleaning_) reborn_.insert(action.session);
+    return;
+  }
   for (const auto& [key, request] : requests_) {
     if (!is_of(request, action.session)) continue;
     require(request.state != State::running && request.state != State::abandoned, "ended while a request runs");
   }
   if (ends.empty()) {
     const bool made_room = event_ == Event::submit && limits_.sessions.max > 0 && sessions_.at(action.session).lost;
-    require(event_ == Event::tick || event_ == Event::cleanup || made_room, "ended though nobody asked for it");
+    require(event_ == Event::tick || made_room, "ended though nobody asked for it");
     require(!first, "expired while a request waits");
     return;
   }

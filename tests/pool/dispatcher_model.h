@@ -40,6 +40,7 @@ class DispatcherModel {
     bool lost = false;
     bool restoring = false;  // its state is in its snapshot only; with a worker: which is importing it
     bool saved = false;
+    bool kept = false;  // that snapshot lies in the store
     std::uint64_t answered = 0, covers = 0;
     int imports = 0;
   };
@@ -61,6 +62,11 @@ class DispatcherModel {
   void submitted(const Dispatcher::Job& job, bool idempotent, TimePoint now);
   void was_answered(RequestKey key);
   void was_exported(RequestKey key, std::optional<std::uint64_t> covers);
+  /// The latest snapshot is in the store, or (false) cannot be written, and no other is there.
+  void was_kept(const std::string& session, bool success);
+  [[nodiscard]] bool awaits_keeping(const std::string& session) const {
+    return sessions_.contains(session) && sessions_.at(session).saved && !sessions_.at(session).kept;
+  }
   void was_imported(RequestKey key, std::optional<std::uint64_t> covers);
   /// Before an event.
   void at(TimePoint now) { now_ = now; }
@@ -75,7 +81,8 @@ class DispatcherModel {
   void end_asked(const std::string& session) { ends_[session].push_back(arrivals_); }
   void bound_resource(const std::string& id, WorkerKey worker, bool accepted);
   void dropped_resource(const std::string& id) { change(id, std::nullopt); }
-  void forgot(WorkerKey worker);
+  /// `key` is the cleanup that was answered.
+  void forgot(WorkerKey worker, RequestKey key);
 
   /// Checks the actions of the event, then what must hold between events. What is wrong, empty if nothing.
   std::string check(Event event, const Actions& actions, const Dispatcher& dispatcher, TimePoint now);
@@ -140,6 +147,9 @@ class DispatcherModel {
   RequestKey arrivals_ = 0;
   RequestKey cancelled_ = 0;
   CancelBy cancelled_by_ = CancelBy::caller;
+  std::string cleaning_;             // the session of the cleanup that was answered
+  std::set<std::string> forgotten_;  // sessions that its worker held, and that have not been told to have ended
+  std::set<std::string> reborn_;     // and those that have, but have requests left
   WorkerKey down_{};
   std::vector<RequestKey> expected_begun_;
   std::set<RequestKey> expected_retries_;

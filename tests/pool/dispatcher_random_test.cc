@@ -93,7 +93,7 @@ class Sequence {
     if (dice < 88) return retire();
     if (dice < 92) return end_session(some_session());
     if (dice < 96) return bind();
-    if (dice < 97) return drop();
+    if (dice < 97) return chance(50) ? drop() : keep(some_session());
     if (dice < 99) return cleanup();
     refuse_all();
   }
@@ -163,6 +163,20 @@ class Sequence {
       dispatcher_.exported(key, covers, now_, actions_);
     }
     after(Event::other, "end of own " + std::to_string(key) + " for " + own.session);
+    if (problem_.empty() && !own.is_import && chance(60)) keep(own.session);
+  }
+  /// The store has written the latest snapshot of a session, or could not.
+  void keep(const std::string& session) {
+    if (!model_.awaits_keeping(session)) return;
+    const bool success = chance(80);
+    const auto covers = model_.covers_of(session);
+    model_.was_kept(session, success);
+    if (success) {
+      dispatcher_.snapshot_kept(session, covers, now_, actions_);
+    } else {
+      dispatcher_.set_snapshot(session, std::nullopt);
+    }
+    after(Event::other, "keeping " + session);
   }
   void retire() {
     const auto worker = some_worker();
@@ -205,7 +219,7 @@ class Sequence {
     const auto found = model_.requests().find(key);
     if (found == model_.requests().end()) return;
     const auto worker = found->second.worker;
-    model_.forgot(worker);
+    model_.forgot(worker, key);
     dispatcher_.forget_worker_state(worker, actions_);
     model_.was_answered(key);
     dispatcher_.answered(key, now_, actions_);

@@ -36,6 +36,19 @@ TEST_F(ProcessLimitsTest, WithoutAnyEverythingIsAsTheHosts) {
   EXPECT_EQ(said({}, "nice"), "nice " + std::to_string(::getpriority(PRIO_PROCESS, 0)));
 }
 
+TEST_F(ProcessLimitsTest, TheHostRaisesItsOwnOpenFilesAndNobodyElses) {
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit low{std::min<rlim_t>(before.rlim_max - 1, 300), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+  raise_own_open_files();
+  rlimit own{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &own), 0);
+  EXPECT_EQ(own.rlim_cur, before.rlim_max);
+  EXPECT_EQ(said({}, "files"), "files " + std::to_string(low.rlim_cur) + " " + std::to_string(low.rlim_max));
+  ::setrlimit(RLIMIT_NOFILE, &before);
+}
+
 TEST_F(ProcessLimitsTest, OpenFilesSoftAndHard) { EXPECT_EQ(said({.open_files = 77}, "files"), "files 77 77"); }
 
 TEST_F(ProcessLimitsTest, AboveTheHostsOwnHardLimitThatOneHolds) {

@@ -68,10 +68,12 @@ TEST_F(WorkerLifeTest, NotReadyInTime) {
   EXPECT_EQ(on(Event::process_ended), "!");
 }
 
-TEST_F(WorkerLifeTest, AFailedHandshakeKills) {
-  EXPECT_EQ(on(Event::handshake_failed), "k");
+TEST_F(WorkerLifeTest, AFailedHandshakeLeavesTimeToEndWithAStatus) {
+  EXPECT_EQ(on(Event::handshake_failed), "c");
   EXPECT_FALSE(life.timed_out());
   EXPECT_FALSE(life.asked_to_stop());
+  EXPECT_EQ(life.timer(), now + Millis(300));
+  EXPECT_EQ(wait(), "k");
 }
 
 TEST_F(WorkerLifeTest, TheLadder) {

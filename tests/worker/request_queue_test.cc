@@ -11,36 +11,13 @@
 namespace pons::test {
 namespace {
 
-IncomingPtr request(std::uint64_t id, std::size_t bytes = 10) {
+IncomingPtr request(std::uint64_t id) {
   Envelope envelope;
   envelope.id = id;
-  return std::make_shared<Incoming>(Frame::of(std::string(bytes, 'x')), std::move(envelope), SteadyTime::max());
+  return std::make_shared<Incoming>(Frame::of("{}"), std::move(envelope), SteadyTime::max());
 }
 
 std::uint64_t id_of(const Incoming& one) { return std::get<std::uint64_t>(one.envelope.id); }
-
-TEST(RequestQueue, IsFullByNumberUntilHalfIsGone) {
-  RequestQueue queue(4, 1'000);
-  for (const std::uint64_t id : {1u, 2u, 3u, 4u}) {
-    EXPECT_FALSE(queue.is_full());
-    queue.push(request(id));
-  }
-  EXPECT_TRUE(queue.is_full());
-  queue.begin_front();
-  EXPECT_TRUE(queue.is_full());
-  queue.begin_front();
-  EXPECT_FALSE(queue.is_full());
-}
-
-TEST(RequestQueue, IsFullByBytes) {
-  RequestQueue queue(100, 1'000);
-  queue.push(request(1, 999));
-  EXPECT_FALSE(queue.is_full());
-  queue.push(request(2, 1));
-  EXPECT_TRUE(queue.is_full());
-  EXPECT_EQ(id_of(*queue.cancel(RequestId{std::uint64_t{1}}).not_begun), 1u);
-  EXPECT_FALSE(queue.is_full());
-}
 
 TEST(RequestQueue, IdZeroIsNeverFound) {
   RequestQueue queue;
@@ -51,21 +28,15 @@ TEST(RequestQueue, IdZeroIsNeverFound) {
 
 /// The same as plainly as can be: ids in order.
 struct Turns {
-  static constexpr std::size_t kMax = 8;
   std::vector<std::uint64_t> waiting;
   std::vector<std::uint64_t> begun;
-  bool full = false;
 
-  void changed() {
-    if (waiting.size() >= kMax) full = true;
-    if (waiting.size() <= kMax / 2) full = false;
-  }
   static bool erase(std::vector<std::uint64_t>& ids, std::uint64_t id) { return std::erase(ids, id) > 0; }
 };
 
 TEST(RequestQueue, KeepsEveryRequestInItsPlaceWhateverHappens) {
   for_random_runs([](Random& random) {
-    RequestQueue queue(Turns::kMax, 1'000'000);
+    RequestQueue queue;
     Turns model;
     std::vector<IncomingPtr> begun;
     std::uint64_t next_id = 1;
@@ -101,10 +72,8 @@ TEST(RequestQueue, KeepsEveryRequestInItsPlaceWhateverHappens) {
           break;
         }
       }
-      model.changed();
       ASSERT_EQ(queue.waiting(), model.waiting.size());
       ASSERT_EQ(queue.begun(), model.begun.size());
-      ASSERT_EQ(queue.is_full(), model.full);
       ASSERT_EQ(queue.front() == nullptr, model.waiting.empty());
     }
   });
