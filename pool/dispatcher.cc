@@ -146,7 +146,7 @@ void Dispatcher::answered(RequestKey key, TimePoint now, Actions& out) {
   auto& request = found->second;
   const auto took = std::chrono::duration<double, std::milli>(now - request.dispatched).count();
   service_ms_ += kServiceWeight * (took - service_ms_);
-  spoke(key);
+  spoke(key, now);
   if (request.session != nullptr) ++request.session->answered;
   let_go(request, out);
 }
@@ -161,7 +161,7 @@ bool Dispatcher::may_have_begun(const Worker& worker, const Request& request) {
   return !worker.traits.in_order || worker.running.front() == request.job.key;
 }
 
-/// It is the first of its worker now: what it has of time only for itself begins.
+/// It is the first of its worker now, or may have begun beside it: what it has of time only for itself begins.
 void Dispatcher::begin_turn(Request& request) {
   if (request.deadline != TimePoint{} || request.overdue) return;
   if (request.state == Request::State::abandoned) {
@@ -171,11 +171,14 @@ void Dispatcher::begin_turn(Request& request) {
   }
 }
 
-void Dispatcher::spoke(RequestKey key) {
+void Dispatcher::spoke(RequestKey key, TimePoint now) {
+  now_ = now;
   const auto found = requests_.find(key);
   if (found == requests_.end() || found->second.state != Request::State::running) return;
   Worker* worker = find(found->second.worker);
-  if (worker != nullptr && worker->running.front() != key) worker->traits.in_order = false;
+  if (worker == nullptr || !worker->traits.in_order || worker->running.front() == key) return;
+  worker->traits.in_order = false;
+  for (const auto other : worker->running) begin_turn(requests_.at(other));  // no turn will come for those behind the first
 }
 
 /// Its worker has let go of it; it is over.
@@ -271,7 +274,7 @@ void Dispatcher::give_up_if_alone(Worker& worker, Actions& out) {
     const auto& request = requests_.at(key);
     if (request.overdue && cause == 0) cause = key;
     if (!may_have_begun(worker, request) || request.overdue) continue;
-    if (request.state == Request::State::running || (request.disconnected && request.job.deadline > now_)) return;
+    if (request.state == Request::State::running || request.disconnected) return;
   }
   worker.given_up = true;
   out.push_back({.kind = Action::Kind::abandon, .request = cause, .worker = worker.key});

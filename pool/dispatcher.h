@@ -106,7 +106,7 @@ class Dispatcher {
   /// The worker answered it (or its answer could not be taken).
   void answered(RequestKey key, TimePoint now, Actions& out);
   /// Its worker said something of it: so it has begun, and if others were written before it, its worker does not keep the order.
-  void spoke(RequestKey key);
+  void spoke(RequestKey key, TimePoint now);
   /// It could not be written to its worker; its caller has an answer.
   void not_sent(RequestKey key, TimePoint now, Actions& out);
   /// The caller does not want it any more. False: unknown, or its caller has had an answer already.

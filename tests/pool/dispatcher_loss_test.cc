@@ -140,8 +140,31 @@ TEST_F(Loss, APartOfAnAnswerShowsItToo) {
   up(kA);
   const auto first = submit();
   const auto second = submit();
-  dispatcher->spoke(second);
+  dispatcher->spoke(second, now);
   EXPECT_EQ(down(kA), (std::vector{first, second}));
+}
+
+TEST_F(Loss, WhoeverLiesBehindTheFirstHasItsGraceOnceItsWorkerDoesNotKeepTheOrder) {
+  for (const bool by_a_part : {false, true}) {
+    make({.in_flight = 3, .cancel_grace = Millis(100)});
+    up(kA);
+    const auto first = submit({.deadline = Millis(60'000)});
+    const auto late = submit({.deadline = Millis(1'000)});
+    const auto overtakes = submit({.deadline = Millis(60'000)});
+    pass(Millis(1'000));
+    tick();
+    EXPECT_EQ(expired(late), ErrorCode::deadline_exceeded);
+    pass(Millis(10'000));
+    tick();
+    if (by_a_part) dispatcher->spoke(overtakes, now);
+    answered(overtakes);
+    EXPECT_EQ(dispatcher->next_deadline(), now + Millis(100));
+    pass(Millis(100));
+    tick();
+    EXPECT_EQ(count(Kind::abandon), 0u) << "the first may finish";
+    answered(first);
+    EXPECT_EQ(count(Kind::abandon), 1u);
+  }
 }
 
 TEST_F(Loss, ALateAnswerMakesTheWorkerGoodAgain) {
@@ -362,6 +385,25 @@ TEST_F(SavedSession, IsLostIfNoWorkerReadsSnapshotsAnyMore) {
   EXPECT_EQ(refused(submit_session("s")), ErrorCode::session_lost);
 }
 
+TEST_F(SavedSession, IsImportedElsewhereIfTheWorkerThatItWaitedForDies) {
+  play(1);
+  down(kA);
+  up(kB, kSnapshots);
+  ASSERT_TRUE(dispatcher->bind_resource("r", kB));
+  const auto running = submit();
+  ASSERT_EQ(dispatched(running), kB);
+  const auto waiting = submit({.session = "s", .resource = "r"});
+  const auto next = submit_session("s");
+  up(kC, kSnapshots);
+  EXPECT_FALSE(sent(Kind::import_session, "s")) << "its resource is elsewhere";
+  EXPECT_EQ(down(kB), std::vector{running});
+  const auto import = sent(Kind::import_session, "s", kC);
+  ASSERT_TRUE(import);
+  imported(*import, 1);
+  EXPECT_EQ(refused(waiting), ErrorCode::resource_not_found);
+  EXPECT_EQ(dispatched(next), kC);
+}
+
 TEST_F(SavedSession, MovesAwayFromARetiringWorker) {
   play(1);
   up(kB, kSnapshots);
@@ -412,6 +454,18 @@ TEST_F(Snapshots, AnExportBehindALongRequestHasItsTimeInItsTurn) {
   EXPECT_EQ(count(Kind::abandon), 0u);
   exported(*key, 1);
   EXPECT_TRUE(dispatched(submit_session("s")));
+}
+
+TEST_F(Snapshots, AnExportBehindOthersHasItsTimeOnceItsWorkerDoesNotKeepTheOrder) {
+  make({.in_flight = 3, .cancel_grace = Millis(100)});
+  up(kA, kSnapshots);
+  const auto first = submit_session("s");
+  submit({.deadline = Millis(600'000)});
+  const auto overtakes = submit({.deadline = Millis(600'000)});
+  answered(first);
+  ASSERT_TRUE(sent(Kind::export_session, "s", kA));
+  answered(overtakes);
+  EXPECT_EQ(dispatcher->next_deadline(), now + Millis(30'000)) << "the same that it has alone";
 }
 
 TEST_F(SavedSession, IsLostIfAnOlderSnapshotWasLoadedThanWasThought) {

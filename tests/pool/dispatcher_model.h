@@ -42,6 +42,7 @@ class DispatcherModel {
     bool saved = false;
     std::uint64_t answered = 0, covers = 0;
     int imports = 0;
+    std::set<WorkerKey> holders{};  // of what the first of its requests named, while it waits to be imported
   };
   struct Own {  // an export or import that was sent
     bool is_import = false;
@@ -60,6 +61,7 @@ class DispatcherModel {
   // The event as it is told to the dispatcher, before its actions are checked.
   void submitted(const Dispatcher::Job& job, bool idempotent, TimePoint now);
   void was_answered(RequestKey key);
+  void has_spoken(RequestKey key);
   void was_exported(RequestKey key, std::optional<std::uint64_t> covers);
   void was_imported(RequestKey key, std::optional<std::uint64_t> covers);
   /// Before an event.
@@ -117,6 +119,7 @@ class DispatcherModel {
   void check_counts(const Dispatcher& dispatcher);
   void check_sessions(const Dispatcher& dispatcher);
   void check_nothing_idle();
+  void check_imports_begin();
   void check_deadlines(const Dispatcher& dispatcher);
   [[nodiscard]] bool plain(const Request& request) const;
   [[nodiscard]] bool free(WorkerKey worker) const;
@@ -125,6 +128,7 @@ class DispatcherModel {
   [[nodiscard]] std::size_t waiting_bytes() const;
   void pass_graces();
   void left(WorkerKey worker, RequestKey key);
+  void begin_turn(RequestKey key);
   [[nodiscard]] std::size_t sessions_of(WorkerKey worker) const;
   [[nodiscard]] static const std::string* session_of(const Request& request);  ///< nullptr: none
   [[nodiscard]] static bool is_of(const Request& request, const std::string& session);

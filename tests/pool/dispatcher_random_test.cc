@@ -84,7 +84,8 @@ class Sequence {
     model_.at(now_);
     const auto dice = below(100);
     if (dice < 38) return submit();
-    if (dice < 62) return chance(80) ? answer(some_request(true)) : finish_own();
+    if (dice < 61) return chance(80) ? answer(some_request(true)) : finish_own();
+    if (dice < 62) return speak(some_request(true));
     if (dice < 68) return cancel();
     if (dice < 76) return tick();
     if (dice < 82) return up();
@@ -115,6 +116,11 @@ class Sequence {
     model_.was_answered(key);
     dispatcher_.answered(key, now_, actions_);
     after(Event::answered, "answered " + std::to_string(key));
+  }
+  void speak(RequestKey key) {
+    model_.has_spoken(key);
+    dispatcher_.spoke(key, now_);
+    after(Event::other, "a part of " + std::to_string(key));
   }
   void cancel() {
     const auto key = some_request(chance(50));
