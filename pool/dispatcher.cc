@@ -56,11 +56,22 @@ Result<void> Dispatcher::admit(Request& request, Actions& out) {
     }
   }
   if (!job.only_on) {
-    if (waiting_count_ > queue_) return overloaded(false);
+    if (queued() > queue_) return overloaded(false);
     if (queue_bytes_ > 0 && waiting_bytes_ > queue_bytes_) return overloaded(true);
   }
   set_deadline(request, std::min(job.deadline, job.queue_deadline));
   if (request.state != Request::State::behind_session) enqueue(request);
+  return {};
+}
+
+Result<void> Dispatcher::room_for_shares(const std::vector<WorkerKey>& targets, std::size_t bytes) const {
+  const auto wait = static_cast<std::size_t>(std::count_if(targets.begin(), targets.end(), [this](WorkerKey key) {
+    const Worker* worker = find(key);
+    return worker != nullptr && !free(*worker);
+  }));
+  if (wait == 0) return {};
+  if (queued() >= queue_) return overloaded(false);
+  if (queue_bytes_ > 0 && waiting_bytes_ + wait * bytes > queue_bytes_) return overloaded(true);
   return {};
 }
 
@@ -441,7 +452,15 @@ void Dispatcher::count_waiting(const Request& request, bool more) {
   if (request.role != Request::Role::callers) return;
   waiting_count_ += more ? 1 : std::size_t(-1);
   waiting_bytes_ += more ? request.job.bytes : std::size_t(0) - request.job.bytes;
+  if (!request.job.only_on) return;
+  waiting_shares_ += more ? 1 : std::size_t(-1);
+  auto& shares = waiting_whole_[request.job.gathered];
+  shares += more ? 1 : std::size_t(-1);
+  if (shares == 0) waiting_whole_.erase(request.job.gathered);
 }
+
+/// As `queue` bounds it.
+std::size_t Dispatcher::queued() const { return waiting_count_ - waiting_shares_ + waiting_whole_.size(); }
 
 void Dispatcher::refuse(Request& request, Error error, Actions& out) {
   count_waiting(request, false);

@@ -191,6 +191,33 @@ TEST_F(Loss, TheQueueIsBoundedByBytesToo) {
   EXPECT_FALSE(refused(submit({.bytes = 500}))) << "what runs waits no more";
 }
 
+TEST_F(Loss, TheQueueIsBoundedForRequestsToAllWorkersToo) {
+  make({.queue = 2});
+  up(kA);
+  up(kB);
+  EXPECT_FALSE(submit_to_all({kA, kB})) << "nothing of it waits";
+  EXPECT_FALSE(submit_to_all({kA, kB}));
+  EXPECT_FALSE(submit_to_all({kA, kB})) << "one that waits counts once";
+  EXPECT_EQ(submit_to_all({kA, kB}), ErrorCode::overloaded);
+  EXPECT_EQ(refused(submit()), ErrorCode::overloaded);
+  answered(2);  // the first share of the first
+  answered(5);
+  EXPECT_EQ(submit_to_all({kA, kB}), ErrorCode::overloaded) << "shares of both wait for the other worker";
+  answered(3);
+  EXPECT_FALSE(submit_to_all({kA, kB})) << "one of them has begun everywhere";
+}
+
+TEST_F(Loss, EachShareOfARequestToAllWorkersHoldsItsBytes) {
+  make({.queue_bytes = 1'000});
+  up(kA);
+  up(kB);
+  EXPECT_FALSE(submit_to_all({kA, kB}, 600)) << "what runs waits no more";
+  EXPECT_EQ(submit_to_all({kA, kB}, 600), ErrorCode::overloaded);
+  EXPECT_FALSE(submit_to_all({kA, kB}, 400));
+  EXPECT_EQ(refused(submit({.bytes = 300})), ErrorCode::overloaded);
+  EXPECT_FALSE(refused(submit({.bytes = 200})));
+}
+
 TEST_F(Loss, HowLongTheFirstHasWaited) {
   make();
   EXPECT_FALSE(dispatcher->waiting_since());

@@ -367,7 +367,8 @@ void DispatcherModel::check_refuse(const Action& action) {
   const bool new_here = event_ == Event::submit && action.request == arrivals_;
   switch (action.error.code) {
     case ErrorCode::overloaded:
-      require(new_here && (count(State::waiting) > limits_.queue || waiting_bytes() > limits_.queue_bytes), "overloaded without need");
+      require(new_here && !request.job.only_on && (queued() > limits_.queue || waiting_bytes() > limits_.queue_bytes),
+              "overloaded without need");
       break;
     case ErrorCode::queue_timeout:
       require(request.due <= now_, "queue_timeout too early");
@@ -506,8 +507,8 @@ void DispatcherModel::check_counts(const Dispatcher& dispatcher) {
   }
   if (event_ != Event::submit) return;
   const auto& last = requests_.at(arrivals_);  // what ended in this event is still there
-  if (last.state != State::waiting || last.job.only_on) return;
-  require(count(State::waiting) <= limits_.queue, "the queue is above its bound");
+  if (last.state != State::waiting) return;
+  require(queued() <= limits_.queue, "the queue is above its bound");
   require(limits_.queue_bytes == 0 || waiting_bytes() <= limits_.queue_bytes, "the queue holds too many bytes");
 }
 
@@ -647,6 +648,22 @@ bool DispatcherModel::free(WorkerKey key) const {
     return own != own_.end() ? own->second.overdue : requests_.at(running).overdue;
   });
   return !worker.draining && !worker.given_up && !overdue && worker.running.size() < limits_.in_flight;
+}
+
+/// Of a request to all workers those shares that wait count as one.
+std::size_t DispatcherModel::queued() const {
+  std::set<RequestKey> gathered;
+  for (const auto& [key, request] : requests_) {
+    if (request.state == State::waiting) gathered.insert(request.job.only_on ? request.job.gathered : key);
+  }
+  return gathered.size();
+}
+
+bool DispatcherModel::overloaded(const std::vector<WorkerKey>& targets, std::size_t bytes) const {
+  std::size_t wait = 0;
+  for (const auto target : targets) wait += workers_.contains(target) && !free(target) ? 1u : 0u;
+  if (wait == 0) return false;
+  return queued() >= limits_.queue || (limits_.queue_bytes > 0 && waiting_bytes() + wait * bytes > limits_.queue_bytes);
 }
 
 std::size_t DispatcherModel::waiting_bytes() const {

@@ -72,6 +72,8 @@ class DispatcherModel {
   void draining(WorkerKey worker) { workers_.at(worker).draining = true; }
   void going_down(WorkerKey worker);
   void went_down(const std::vector<RequestKey>& begun);
+  /// Whether a request to all of `targets` is to be refused.
+  [[nodiscard]] bool overloaded(const std::vector<WorkerKey>& targets, std::size_t bytes) const;
   [[nodiscard]] bool may_rerun(RequestKey key) const { return requests_.at(key).idempotent; }
   [[nodiscard]] bool ends_already(const std::string& session) const;
   void end_asked(const std::string& session) { ends_[session].push_back(arrivals_); }
@@ -125,6 +127,7 @@ class DispatcherModel {
   [[nodiscard]] bool free(WorkerKey worker) const;
   [[nodiscard]] bool room(WorkerKey worker) const;
   [[nodiscard]] std::size_t count(State state) const;
+  [[nodiscard]] std::size_t queued() const;
   [[nodiscard]] std::size_t waiting_bytes() const;
   void pass_graces();
   void left(WorkerKey worker, RequestKey key);

@@ -100,14 +100,32 @@ class Sequence {
   }
 
   void submit() {
+    if (chance(10)) return submit_to_all();
     Dispatcher::Job job;
-    job.key = ++last_key_;
     if (chance(40)) job.session = some_session();
     if (chance(20)) job.resource = some_resource();
-    if (chance(10)) job.only_on = chance(80) ? some_worker() : WorkerKey{9, 9};
+    job.bytes = below(1'000);
+    submit(job);
+  }
+  void submit_to_all() {
+    std::vector<WorkerKey> targets;
+    for (const auto& [key, worker] : model_.workers()) targets.push_back(key);
+    if (chance(20)) targets.push_back(WorkerKey{9, 9});
+    Dispatcher::Job job;
+    job.gathered = ++last_key_;
+    job.bytes = below(500);
+    const bool refused = !dispatcher_.room_for_shares(targets, job.bytes);
+    if (refused != model_.overloaded(targets, job.bytes)) problem_ = "room_for_shares() said the wrong thing";
+    if (refused) return;
+    for (const auto target : targets) {
+      job.only_on = target;
+      if (problem_.empty()) submit(job);
+    }
+  }
+  void submit(Dispatcher::Job job) {
+    job.key = ++last_key_;
     job.deadline = chance(2) ? now_ : now_ + Millis(1 + below(3'000));
     job.queue_deadline = now_ + Millis(1 + below(1'000));
-    job.bytes = below(1'000);
     model_.submitted(job, chance(30), now_);
     dispatcher_.submit(job, now_, actions_);
     after(Event::submit, "submit " + std::to_string(job.key));
