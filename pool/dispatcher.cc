@@ -56,11 +56,22 @@ Result<void> Dispatcher::admit(Request& request, Actions& out) {
     }
   }
   if (!job.only_on) {
-    if (waiting_count_ > queue_) return overloaded(false);
+    if (queued() > queue_) return overloaded(false);
     if (queue_bytes_ > 0 && waiting_bytes_ > queue_bytes_) return overloaded(true);
   }
   set_deadline(request, std::min(job.deadline, job.queue_deadline));
   if (request.state != Request::State::behind_session) enqueue(request);
+  return {};
+}
+
+Result<void> Dispatcher::room_for_shares(const std::vector<WorkerKey>& targets, std::size_t bytes) const {
+  const auto wait = static_cast<std::size_t>(std::count_if(targets.begin(), targets.end(), [this](WorkerKey key) {
+    const Worker* worker = find(key);
+    return worker != nullptr && !free(*worker);
+  }));
+  if (wait == 0) return {};
+  if (queued() >= queue_) return overloaded(false);
+  if (queue_bytes_ > 0 && waiting_bytes_ + wait * bytes > queue_bytes_) return overloaded(true);
   return {};
 }
 
@@ -146,7 +157,7 @@ void Dispatcher::answered(RequestKey key, TimePoint now, Actions& out) {
   auto& request = found->second;
   const auto took = std::chrono::duration<double, std::milli>(now - request.dispatched).count();
   service_ms_ += kServiceWeight * (took - service_ms_);
-  spoke(key);
+  spoke(key, now);
   if (request.session != nullptr) ++request.session->answered;
   let_go(request, out);
 }
@@ -161,7 +172,7 @@ bool Dispatcher::may_have_begun(const Worker& worker, const Request& request) {
   return !worker.traits.in_order || worker.running.front() == request.job.key;
 }
 
-/// It is the first of its worker now: what it has of time only for itself begins.
+/// It is the first of its worker now, or may have begun beside it: what it has of time only for itself begins.
 void Dispatcher::begin_turn(Request& request) {
   if (request.deadline != TimePoint{} || request.overdue) return;
   if (request.state == Request::State::abandoned) {
@@ -171,11 +182,14 @@ void Dispatcher::begin_turn(Request& request) {
   }
 }
 
-void Dispatcher::spoke(RequestKey key) {
+void Dispatcher::spoke(RequestKey key, TimePoint now) {
+  now_ = now;
   const auto found = requests_.find(key);
   if (found == requests_.end() || found->second.state != Request::State::running) return;
   Worker* worker = find(found->second.worker);
-  if (worker != nullptr && worker->running.front() != key) worker->traits.in_order = false;
+  if (worker == nullptr || !worker->traits.in_order || worker->running.front() == key) return;
+  worker->traits.in_order = false;
+  for (const auto other : worker->running) begin_turn(requests_.at(other));  // no turn will come for those behind the first
 }
 
 /// Its worker has let go of it; it is over.
@@ -271,7 +285,7 @@ void Dispatcher::give_up_if_alone(Worker& worker, Actions& out) {
     const auto& request = requests_.at(key);
     if (request.overdue && cause == 0) cause = key;
     if (!may_have_begun(worker, request) || request.overdue) continue;
-    if (request.state == Request::State::running || (request.disconnected && request.job.deadline > now_)) return;
+    if (request.state == Request::State::running || request.disconnected) return;
   }
   worker.given_up = true;
   out.push_back({.kind = Action::Kind::abandon, .request = cause, .worker = worker.key});
@@ -438,7 +452,15 @@ void Dispatcher::count_waiting(const Request& request, bool more) {
   if (request.role != Request::Role::callers) return;
   waiting_count_ += more ? 1 : std::size_t(-1);
   waiting_bytes_ += more ? request.job.bytes : std::size_t(0) - request.job.bytes;
+  if (!request.job.only_on) return;
+  waiting_shares_ += more ? 1 : std::size_t(-1);
+  auto& shares = waiting_whole_[request.job.gathered];
+  shares += more ? 1 : std::size_t(-1);
+  if (shares == 0) waiting_whole_.erase(request.job.gathered);
 }
+
+/// As `queue` bounds it.
+std::size_t Dispatcher::queued() const { return waiting_count_ - waiting_shares_ + waiting_whole_.size(); }
 
 void Dispatcher::refuse(Request& request, Error error, Actions& out) {
   count_waiting(request, false);

@@ -70,6 +70,7 @@ class Dispatcher {
     TimePoint deadline;                ///< of the whole
     TimePoint queue_deadline;          ///< of the waiting
     std::size_t bytes = 0;             ///< that it holds while it waits
+    RequestKey gathered = 0;           ///< of a share: the request that goes to all workers
   };
   /// What a worker said of itself.
   struct Traits {
@@ -103,10 +104,13 @@ class Dispatcher {
   void configure(const PoolOptions& options);
 
   void submit(Job job, TimePoint now, Actions& out);
+  /// For a request that goes to all of `targets`, before its shares are submitted, which are not refused for a full queue: overloaded if
+  /// some of them would have to wait and there is no room. While any of them waits it counts as one request, with the bytes of each.
+  [[nodiscard]] Result<void> room_for_shares(const std::vector<WorkerKey>& targets, std::size_t bytes) const;
   /// The worker answered it (or its answer could not be taken).
   void answered(RequestKey key, TimePoint now, Actions& out);
   /// Its worker said something of it: so it has begun, and if others were written before it, its worker does not keep the order.
-  void spoke(RequestKey key);
+  void spoke(RequestKey key, TimePoint now);
   /// It could not be written to its worker; its caller has an answer.
   void not_sent(RequestKey key, TimePoint now, Actions& out);
   /// The caller does not want it any more. False: unknown, or its caller has had an answer already.
@@ -230,6 +234,7 @@ class Dispatcher {
   Result<void> admit_session(Request& request, Actions& out);
   Result<void> place_in_session(Request& request, const Session& session);
   Result<Session*> new_session(const std::string& id, Actions& out);
+  [[nodiscard]] std::size_t queued() const;
   [[nodiscard]] Error overloaded(bool by_bytes) const;
   [[nodiscard]] Error timed_out() const;
   [[nodiscard]] Error session_limit_per_worker() const;
@@ -295,8 +300,10 @@ class Dispatcher {
   WaitList shared_;                ///< waiting for any worker
   std::size_t waiting_count_ = 0;  ///< without the dispatcher's own
   std::size_t waiting_bytes_ = 0;
-  std::size_t own_count_ = 0;    ///< exports and imports
-  std::vector<Worker> workers_;  ///< living ones, few
+  std::size_t waiting_shares_ = 0;                             ///< of waiting_count_
+  std::unordered_map<RequestKey, std::size_t> waiting_whole_;  ///< the requests to all workers that they belong to, and how many of each
+  std::size_t own_count_ = 0;                                  ///< exports and imports
+  std::vector<Worker> workers_;                                ///< living ones, few
   std::unordered_map<std::string, Session> sessions_;
   std::list<Session*> idle_sessions_;     ///< longest unused first
   std::list<Session*> unsaved_sessions_;  ///< idle ones with answers that no export was tried for, longest unused first

@@ -91,6 +91,7 @@ std::vector<RequestKey> Dispatcher::worker_down(WorkerKey key, const MayRerun& m
       requeue(request, out);
     } else {
       request.session->active = 0;
+      sessions.push_back(request.session->id);  // who waits for an import begins anew: its session was not yet held here
       erase(request);
     }
   }

@@ -47,18 +47,18 @@ Pool::~Pool() { kill(); }
 RequestKey Pool::submit(Message&& request, Reply reply, TimePoint now) {
   ++requests_total_;
   if (goes_to_all(request.envelope)) return submit_to_all(request, std::move(reply), now);
-  return submit_one(std::move(request), std::move(reply), std::nullopt, now);
+  return submit_one(std::move(request), std::move(reply), now);
 }
 
-RequestKey Pool::submit_one(Message&& request, Reply reply, std::optional<WorkerKey> only_on, TimePoint now) {
+RequestKey Pool::submit_one(Message&& request, Reply reply, TimePoint now, std::optional<WorkerKey> only_on, RequestKey gathered) {
   const auto key = ++last_key_;
   const auto& envelope = request.envelope;
   const auto max = static_cast<double>(options_.timeouts.max.count());
   const auto timeout = envelope.timeout_ms ? std::min(*envelope.timeout_ms, max) : static_cast<double>(options_.timeouts.request.count());
   const auto deadline = now + std::chrono::microseconds(static_cast<std::int64_t>(timeout * 1000));
 
-  Dispatcher::Job job{key,      envelope.session_id,           envelope.resource_id,     only_on,
-                      deadline, now + options_.timeouts.queue, request.frame.body.size()};
+  Dispatcher::Job job{key,      envelope.session_id,           envelope.resource_id,      only_on,
+                      deadline, now + options_.timeouts.queue, request.frame.body.size(), gathered};
   if (only_on) job.session = job.resource = std::nullopt;
   auto& pending = requests_[key];
   pending.message = std::move(request);
@@ -112,6 +112,12 @@ RequestKey Pool::submit_to_all(const Message& request, Reply reply, TimePoint no
     if (member.process->state() == WorkerLife::State::ready) targets.push_back(worker_key);
   }
   const auto key = ++last_key_;
+  if (auto room = dispatcher_.room_for_shares(targets, request.frame.body.size()); !room && !refusal()) {
+    Result<Message> refused(std::move(room.error()));
+    count_answer(refused, Clock::now() - now);
+    reply(std::move(refused));
+    return key;
+  }
   const auto list_key = std::string(listed_type(request.envelope.name()));
   const auto shares = std::max<std::size_t>(1, targets.size());
   gathered_.emplace(key, GatheredRequest{Gather(shares, list_key), request.envelope.codec, std::move(reply), now, {}});
@@ -123,7 +129,7 @@ RequestKey Pool::submit_to_all(const Message& request, Reply reply, TimePoint no
       if (found == gathered_.end() || (share && share->envelope.partial)) return;
       if (found->second.gather.add(worker, result_document(share))) finish_gathered(key);
     };
-    const auto share_key = submit_one(Message(request), std::move(take), target, now);
+    const auto share_key = submit_one(Message(request), std::move(take), now, target, key);
     const auto found = gathered_.find(key);
     if (found != gathered_.end()) found->second.shares.push_back(share_key);
   }

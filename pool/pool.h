@@ -184,7 +184,7 @@ class Pool final : private WorkerProcess::Owner {
   void on_late_reply(WorkerProcess& worker) override;
 
   // Requests (pool.cc)
-  RequestKey submit_one(Message&& request, Reply reply, std::optional<WorkerKey> only_on, TimePoint now);
+  RequestKey submit_one(Message&& request, Reply reply, TimePoint now, std::optional<WorkerKey> only_on = {}, RequestKey gathered = 0);
   [[nodiscard]] std::optional<Error> refusal() const;
   [[nodiscard]] bool goes_to_all(const Envelope& envelope) const;
   RequestKey submit_to_all(const Message& request, Reply reply, TimePoint now);

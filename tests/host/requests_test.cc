@@ -132,6 +132,21 @@ TEST(Requests, AFullQueueIsOverloadedAndDelaysNobodyElse) {
   EXPECT_TRUE(client.call("other:echo")["success"].get<bool>());
 }
 
+TEST(Requests, ThoseThatGoToAllWorkersAreBoundedLikeOthers) {
+  HostUnderTest host(echo_config("pool: {size: 2, lazy: false, min_ready: 2, queue: 3}"));
+  auto client = host.connect();
+  await_stats(client, [](const json& stats) { return stats["adapters"]["echo"]["ready"] == 2; });
+  for (const int id : {1, 2}) client.send({{"id", id}, {"command", "echo:sleep"}, {"args", {{"ms", kForEver}}}});
+  for (const int id : {3, 4, 5}) client.send({{"id", id}, {"command", "echo:get_stats"}});
+  for (const auto* command : {"get_stats", "cleanup", "echo"}) {
+    const auto refused = client.call(std::string("echo:") + command);
+    EXPECT_EQ(code_of(refused), "overloaded") << command;
+    EXPECT_GT(refused["details"]["retry_after_ms"].get<int>(), 0) << command;
+  }
+  for (const int id : {1, 2}) client.call("host:cancel", {{"id", id}});
+  for (const int id : {3, 4, 5}) EXPECT_EQ(result_of(client.await(id))["workers"].size(), 2u);
+}
+
 TEST(Requests, TheQueueHasALimitOfTime) {
   HostUnderTest host(echo_config("timeouts: {queue: 50ms}"));
   auto client = host.connect();

@@ -33,6 +33,7 @@ class DispatcherTest : public testing::Test {
     Millis deadline{30'000};
     Millis queue{10'000};
     std::size_t bytes = 0;
+    RequestKey gathered = 0;
   };
 
   static constexpr WorkerKey kA{0, 1};
@@ -57,12 +58,19 @@ class DispatcherTest : public testing::Test {
   RequestKey submit(const Options& options) {
     actions.clear();
     const auto key = ++last_key;
-    dispatcher->submit(
-        {key, options.session, options.resource, options.only_on, now + options.deadline, now + options.queue, options.bytes}, now,
-        actions);
+    dispatcher->submit({key, options.session, options.resource, options.only_on, now + options.deadline, now + options.queue, options.bytes,
+                        options.gathered},
+                       now, actions);
     return key;
   }
   RequestKey submit() { return submit(Options{}); }
+  /// A request that goes to all of `targets`: what refuses it, nothing if its shares were submitted.
+  std::optional<ErrorCode> submit_to_all(const std::vector<WorkerKey>& targets, std::size_t bytes = 0) {
+    if (const auto room = dispatcher->room_for_shares(targets, bytes); !room) return room.error().code;
+    const auto gathered = ++last_key;
+    for (const auto target : targets) submit({.only_on = target, .bytes = bytes, .gathered = gathered});
+    return std::nullopt;
+  }
   RequestKey submit_session(const std::string& id) { return submit({.session = id}); }
   RequestKey submit_resource(const std::string& id) { return submit({.resource = id}); }
   void up(WorkerKey worker, Dispatcher::Traits traits = {}) {

@@ -140,8 +140,31 @@ TEST_F(Loss, APartOfAnAnswerShowsItToo) {
   up(kA);
   const auto first = submit();
   const auto second = submit();
-  dispatcher->spoke(second);
+  dispatcher->spoke(second, now);
   EXPECT_EQ(down(kA), (std::vector{first, second}));
+}
+
+TEST_F(Loss, WhoeverLiesBehindTheFirstHasItsGraceOnceItsWorkerDoesNotKeepTheOrder) {
+  for (const bool by_a_part : {false, true}) {
+    make({.in_flight = 3, .cancel_grace = Millis(100)});
+    up(kA);
+    const auto first = submit({.deadline = Millis(60'000)});
+    const auto late = submit({.deadline = Millis(1'000)});
+    const auto overtakes = submit({.deadline = Millis(60'000)});
+    pass(Millis(1'000));
+    tick();
+    EXPECT_EQ(expired(late), ErrorCode::deadline_exceeded);
+    pass(Millis(10'000));
+    tick();
+    if (by_a_part) dispatcher->spoke(overtakes, now);
+    answered(overtakes);
+    EXPECT_EQ(dispatcher->next_deadline(), now + Millis(100));
+    pass(Millis(100));
+    tick();
+    EXPECT_EQ(count(Kind::abandon), 0u) << "the first may finish";
+    answered(first);
+    EXPECT_EQ(count(Kind::abandon), 1u);
+  }
 }
 
 TEST_F(Loss, ALateAnswerMakesTheWorkerGoodAgain) {
@@ -166,6 +189,33 @@ TEST_F(Loss, TheQueueIsBoundedByBytesToo) {
   EXPECT_FALSE(refused(submit({.bytes = 400})));
   up(kA);
   EXPECT_FALSE(refused(submit({.bytes = 500}))) << "what runs waits no more";
+}
+
+TEST_F(Loss, TheQueueIsBoundedForRequestsToAllWorkersToo) {
+  make({.queue = 2});
+  up(kA);
+  up(kB);
+  EXPECT_FALSE(submit_to_all({kA, kB})) << "nothing of it waits";
+  EXPECT_FALSE(submit_to_all({kA, kB}));
+  EXPECT_FALSE(submit_to_all({kA, kB})) << "one that waits counts once";
+  EXPECT_EQ(submit_to_all({kA, kB}), ErrorCode::overloaded);
+  EXPECT_EQ(refused(submit()), ErrorCode::overloaded);
+  answered(2);  // the first share of the first
+  answered(5);
+  EXPECT_EQ(submit_to_all({kA, kB}), ErrorCode::overloaded) << "shares of both wait for the other worker";
+  answered(3);
+  EXPECT_FALSE(submit_to_all({kA, kB})) << "one of them has begun everywhere";
+}
+
+TEST_F(Loss, EachShareOfARequestToAllWorkersHoldsItsBytes) {
+  make({.queue_bytes = 1'000});
+  up(kA);
+  up(kB);
+  EXPECT_FALSE(submit_to_all({kA, kB}, 600)) << "what runs waits no more";
+  EXPECT_EQ(submit_to_all({kA, kB}, 600), ErrorCode::overloaded);
+  EXPECT_FALSE(submit_to_all({kA, kB}, 400));
+  EXPECT_EQ(refused(submit({.bytes = 300})), ErrorCode::overloaded);
+  EXPECT_FALSE(refused(submit({.bytes = 200})));
 }
 
 TEST_F(Loss, HowLongTheFirstHasWaited) {
@@ -362,6 +412,25 @@ TEST_F(SavedSession, IsLostIfNoWorkerReadsSnapshotsAnyMore) {
   EXPECT_EQ(refused(submit_session("s")), ErrorCode::session_lost);
 }
 
+TEST_F(SavedSession, IsImportedElsewhereIfTheWorkerThatItWaitedForDies) {
+  play(1);
+  down(kA);
+  up(kB, kSnapshots);
+  ASSERT_TRUE(dispatcher->bind_resource("r", kB));
+  const auto running = submit();
+  ASSERT_EQ(dispatched(running), kB);
+  const auto waiting = submit({.session = "s", .resource = "r"});
+  const auto next = submit_session("s");
+  up(kC, kSnapshots);
+  EXPECT_FALSE(sent(Kind::import_session, "s")) << "its resource is elsewhere";
+  EXPECT_EQ(down(kB), std::vector{running});
+  const auto import = sent(Kind::import_session, "s", kC);
+  ASSERT_TRUE(import);
+  imported(*import, 1);
+  EXPECT_EQ(refused(waiting), ErrorCode::resource_not_found);
+  EXPECT_EQ(dispatched(next), kC);
+}
+
 TEST_F(SavedSession, MovesAwayFromARetiringWorker) {
   play(1);
   up(kB, kSnapshots);
@@ -412,6 +481,18 @@ TEST_F(Snapshots, AnExportBehindALongRequestHasItsTimeInItsTurn) {
   EXPECT_EQ(count(Kind::abandon), 0u);
   exported(*key, 1);
   EXPECT_TRUE(dispatched(submit_session("s")));
+}
+
+TEST_F(Snapshots, AnExportBehindOthersHasItsTimeOnceItsWorkerDoesNotKeepTheOrder) {
+  make({.in_flight = 3, .cancel_grace = Millis(100)});
+  up(kA, kSnapshots);
+  const auto first = submit_session("s");
+  submit({.deadline = Millis(600'000)});
+  const auto overtakes = submit({.deadline = Millis(600'000)});
+  answered(first);
+  ASSERT_TRUE(sent(Kind::export_session, "s", kA));
+  answered(overtakes);
+  EXPECT_EQ(dispatcher->next_deadline(), now + Millis(30'000)) << "the same that it has alone";
 }
 
 TEST_F(SavedSession, IsLostIfAnOlderSnapshotWasLoadedThanWasThought) {

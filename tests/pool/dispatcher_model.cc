@@ -21,26 +21,37 @@ void DispatcherModel::was_answered(RequestKey key) {
   if (found == requests_.end()) return;
   auto& request = found->second;
   if (request.state != State::running && request.state != State::abandoned) return;
-  auto& worker = workers_.at(request.worker);
-  if (request.state == State::running && key != worker.running.front()) worker.traits.in_order = false;
+  has_spoken(key);
   left(request.worker, key);
   request.state = State::done;
   if (const auto* id = session_of(request)) ++sessions_.at(*id).answered;
+}
+
+/// If others were written before it, its worker does not keep the order, and all of them may have begun.
+void DispatcherModel::has_spoken(RequestKey key) {
+  const auto found = requests_.find(key);
+  if (found == requests_.end() || found->second.state != State::running) return;
+  auto& worker = workers_.at(found->second.worker);
+  if (!worker.traits.in_order || key == worker.running.front()) return;
+  worker.traits.in_order = false;
+  for (const auto other : worker.running) begin_turn(other);
 }
 
 /// Whoever comes first behind it in an orderly worker has time of its own from now on.
 void DispatcherModel::left(WorkerKey worker_key, RequestKey key) {
   auto& worker = workers_.at(worker_key);
   std::erase(worker.running, key);
-  if (!worker.traits.in_order || worker.running.empty()) return;
-  const auto first = worker.running.front();
-  if (const auto own = own_.find(first); own != own_.end()) {
+  if (worker.traits.in_order && !worker.running.empty()) begin_turn(worker.running.front());
+}
+
+void DispatcherModel::begin_turn(RequestKey key) {
+  if (const auto own = own_.find(key); own != own_.end()) {
     if (own->second.due == TimePoint::max() && !own->second.overdue) {
       own->second.due = now_ + (own->second.late ? limits_.timeouts.cancel_grace : limits_.timeouts.request);
     }
     return;
   }
-  auto& request = requests_.at(first);
+  auto& request = requests_.at(key);
   if (request.state != State::abandoned || request.due != TimePoint::max() || request.overdue) return;
   request.due = now_ + limits_.timeouts.cancel_grace;
   if (request.disconnected) request.due = std::max(request.due, request.job.deadline);
@@ -314,7 +325,7 @@ void DispatcherModel::check_given_up() {
       const auto& request = requests_.at(key);
       overdue = overdue || request.overdue;
       if (!begun || request.overdue) continue;
-      held = held || request.state == State::running || (request.disconnected && request.job.deadline > now_);
+      held = held || request.state == State::running || request.disconnected;
     }
     if (worker.given_up || event_ != Event::tick) continue;
     require(!overdue || held, "a worker is not given up though nothing holds it");
@@ -369,7 +380,8 @@ void DispatcherModel::check_refuse(const Action& action) {
   const bool new_here = event_ == Event::submit && action.request == arrivals_;
   switch (action.error.code) {
     case ErrorCode::overloaded:
-      require(new_here && (count(State::waiting) > limits_.queue || waiting_bytes() > limits_.queue_bytes), "overloaded without need");
+      require(new_here && !request.job.only_on && (queued() > limits_.queue || waiting_bytes() > limits_.queue_bytes),
+              "overloaded without need");
       break;
     case ErrorCode::queue_timeout:
       require(request.due <= now_, "queue_timeout too early");
@@ -520,8 +532,8 @@ void DispatcherModel::check_counts(const Dispatcher& dispatcher) {
   }
   if (event_ != Event::submit) return;
   const auto& last = requests_.at(arrivals_);  // what ended in this event is still there
-  if (last.state != State::waiting || last.job.only_on) return;
-  require(count(State::waiting) <= limits_.queue, "the queue is above its bound");
+  if (last.state != State::waiting) return;
+  require(queued() <= limits_.queue, "the queue is above its bound");
   require(limits_.queue_bytes == 0 || waiting_bytes() <= limits_.queue_bytes, "the queue holds too many bytes");
 }
 
@@ -577,6 +589,26 @@ void DispatcherModel::check_nothing_idle() {
       }
       wrong("request " + std::to_string(key) + " waits though a worker is free");
     }
+  }
+  check_imports_begin();
+}
+
+/// No session waits to be imported while a worker could do it, but for those that hold what its requests named.
+void DispatcherModel::check_imports_begin() {
+  const bool suits = std::any_of(workers_.begin(), workers_.end(), [this](const auto& entry) {
+    return entry.second.traits.can_snapshot && !entry.second.retiring && free(entry.first) && room(entry.first);
+  });
+  for (auto& [id, session] : sessions_) {
+    const auto first = head(id);
+    if (!session.restoring || session.worker || !first) {
+      session.holders.clear();
+      continue;
+    }
+    const auto& resource = requests_.at(*first).job.resource;
+    if (resource && resource_known(*resource)) session.holders.insert(resource_worker(*resource));
+    const bool awaited = std::any_of(session.holders.begin(), session.holders.end(),
+                                     [this](WorkerKey holder) { return workers_.contains(holder) && !free(holder); });
+    require(!suits || awaited, "the session " + id + " waits though it could be imported");
   }
 }
 
@@ -641,6 +673,22 @@ bool DispatcherModel::free(WorkerKey key) const {
     return own != own_.end() ? own->second.overdue : requests_.at(running).overdue;
   });
   return !worker.draining && !worker.given_up && !overdue && worker.running.size() < limits_.in_flight;
+}
+
+/// Of a request to all workers those shares that wait count as one.
+std::size_t DispatcherModel::queued() const {
+  std::set<RequestKey> gathered;
+  for (const auto& [key, request] : requests_) {
+    if (request.state == State::waiting) gathered.insert(request.job.only_on ? request.job.gathered : key);
+  }
+  return gathered.size();
+}
+
+bool DispatcherModel::overloaded(const std::vector<WorkerKey>& targets, std::size_t bytes) const {
+  std::size_t wait = 0;
+  for (const auto target : targets) wait += workers_.contains(target) && !free(target) ? 1u : 0u;
+  if (wait == 0) return false;
+  return queued() >= limits_.queue || (limits_.queue_bytes > 0 && waiting_bytes() + wait * bytes > limits_.queue_bytes);
 }
 
 std::size_t DispatcherModel::waiting_bytes() const {

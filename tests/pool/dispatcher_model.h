@@ -43,6 +43,7 @@ class DispatcherModel {
     bool kept = false;  // that snapshot lies in the store
     std::uint64_t answered = 0, covers = 0;
     int imports = 0;
+    std::set<WorkerKey> holders{};  // of what the first of its requests named, while it waits to be imported
   };
   struct Own {  // an export or import that was sent
     bool is_import = false;
@@ -61,6 +62,7 @@ class DispatcherModel {
   // The event as it is told to the dispatcher, before its actions are checked.
   void submitted(const Dispatcher::Job& job, bool idempotent, TimePoint now);
   void was_answered(RequestKey key);
+  void has_spoken(RequestKey key);
   void was_exported(RequestKey key, std::optional<std::uint64_t> covers);
   /// The latest snapshot is in the store, or (false) cannot be written, and no other is there.
   void was_kept(const std::string& session, bool success);
@@ -76,6 +78,8 @@ class DispatcherModel {
   void draining(WorkerKey worker) { workers_.at(worker).draining = true; }
   void going_down(WorkerKey worker);
   void went_down(const std::vector<RequestKey>& begun);
+  /// Whether a request to all of `targets` is to be refused.
+  [[nodiscard]] bool overloaded(const std::vector<WorkerKey>& targets, std::size_t bytes) const;
   [[nodiscard]] bool may_rerun(RequestKey key) const { return requests_.at(key).idempotent; }
   [[nodiscard]] bool ends_already(const std::string& session) const;
   void end_asked(const std::string& session) { ends_[session].push_back(arrivals_); }
@@ -124,14 +128,17 @@ class DispatcherModel {
   void check_counts(const Dispatcher& dispatcher);
   void check_sessions(const Dispatcher& dispatcher);
   void check_nothing_idle();
+  void check_imports_begin();
   void check_deadlines(const Dispatcher& dispatcher);
   [[nodiscard]] bool plain(const Request& request) const;
   [[nodiscard]] bool free(WorkerKey worker) const;
   [[nodiscard]] bool room(WorkerKey worker) const;
   [[nodiscard]] std::size_t count(State state) const;
+  [[nodiscard]] std::size_t queued() const;
   [[nodiscard]] std::size_t waiting_bytes() const;
   void pass_graces();
   void left(WorkerKey worker, RequestKey key);
+  void begin_turn(RequestKey key);
   [[nodiscard]] std::size_t sessions_of(WorkerKey worker) const;
   [[nodiscard]] static const std::string* session_of(const Request& request);  ///< nullptr: none
   [[nodiscard]] static bool is_of(const Request& request, const std::string& session);

@@ -84,7 +84,8 @@ class Sequence {
     model_.at(now_);
     const auto dice = below(100);
     if (dice < 38) return submit();
-    if (dice < 62) return chance(80) ? answer(some_request(true)) : finish_own();
+    if (dice < 61) return chance(80) ? answer(some_request(true)) : finish_own();
+    if (dice < 62) return speak(some_request(true));
     if (dice < 68) return cancel();
     if (dice < 76) return tick();
     if (dice < 82) return up();
@@ -99,14 +100,32 @@ class Sequence {
   }
 
   void submit() {
+    if (chance(10)) return submit_to_all();
     Dispatcher::Job job;
-    job.key = ++last_key_;
     if (chance(40)) job.session = some_session();
     if (chance(20)) job.resource = some_resource();
-    if (chance(10)) job.only_on = chance(80) ? some_worker() : WorkerKey{9, 9};
+    job.bytes = below(1'000);
+    submit(job);
+  }
+  void submit_to_all() {
+    std::vector<WorkerKey> targets;
+    for (const auto& [key, worker] : model_.workers()) targets.push_back(key);
+    if (chance(20)) targets.push_back(WorkerKey{9, 9});
+    Dispatcher::Job job;
+    job.gathered = ++last_key_;
+    job.bytes = below(500);
+    const bool refused = !dispatcher_.room_for_shares(targets, job.bytes);
+    if (refused != model_.overloaded(targets, job.bytes)) problem_ = "room_for_shares() said the wrong thing";
+    if (refused) return;
+    for (const auto target : targets) {
+      job.only_on = target;
+      if (problem_.empty()) submit(job);
+    }
+  }
+  void submit(Dispatcher::Job job) {
+    job.key = ++last_key_;
     job.deadline = chance(2) ? now_ : now_ + Millis(1 + below(3'000));
     job.queue_deadline = now_ + Millis(1 + below(1'000));
-    job.bytes = below(1'000);
     model_.submitted(job, chance(30), now_);
     dispatcher_.submit(job, now_, actions_);
     after(Event::submit, "submit " + std::to_string(job.key));
@@ -115,6 +134,11 @@ class Sequence {
     model_.was_answered(key);
     dispatcher_.answered(key, now_, actions_);
     after(Event::answered, "answered " + std::to_string(key));
+  }
+  void speak(RequestKey key) {
+    model_.has_spoken(key);
+    dispatcher_.spoke(key, now_);
+    after(Event::other, "a part of " + std::to_string(key));
   }
   void cancel() {
     const auto key = some_request(chance(50));
