@@ -1,8 +1,10 @@
 // Commands that change one adapter of a running host, and what can still be asked of a host that drains.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <fstream>
+#include <sstream>
 
 #include "tests/host/host_under_test.h"
 
@@ -134,6 +136,26 @@ TEST(Control, StartIsDoneWhenWorkersAreReady) {
   const auto started = result_of(call_on(client, "start_bridge"));
   EXPECT_EQ(started, (json{{"name", "w"}, {"state", "ready"}}));
   EXPECT_EQ(worker_ids(client).size(), 2u);
+}
+
+TEST(Control, AStopThatTakesItsTimeCostsNothing) {
+  HostUnderTest host(bad_config("ignore-the-end", "timeouts: {stop: 300ms}"));
+  auto client = host.connect();
+  client.call("bad:work");
+  const auto used = [&] {  // of the processor, by the host
+    std::ifstream file("/proc/" + std::to_string(host.pid()) + "/stat");
+    std::string text((std::istreambuf_iterator<char>(file)), {});
+    std::istringstream fields(text.substr(text.rfind(')') + 2));
+    std::string skipped;
+    for (int i = 0; i < 11; ++i) fields >> skipped;
+    long user = 0;
+    long system = 0;
+    fields >> user >> system;
+    return (user + system) * 1'000 / ::sysconf(_SC_CLK_TCK);
+  };
+  const auto before = used();
+  EXPECT_EQ(result_of(call_on(client, "stop_bridge", {{"timeout_ms", 1}}, "bad"))["state"], "stopped");
+  EXPECT_LT(used() - before, 200) << "milliseconds, of the 600 that the worker was given";
 }
 
 TEST(Control, StartFailsWithTheReason) {

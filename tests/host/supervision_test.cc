@@ -185,6 +185,54 @@ TEST(Recycling, AfterSoManyRequestsWithoutALostOne) {
   EXPECT_EQ(result_of(client.call("host:get_stats"))["adapters"]["echo"]["restarts"], 0);
 }
 
+TEST(Recycling, ASessionWhoseSnapshotIsNotKeptHoldsItsWorker) {
+  HostUnderTest host(echo_config("pool: {size: 1}\n    recycle: {max_requests: 3, max_drain: 1h}\n    sessions: {snapshot: {max_total: 10B}}"));
+  auto client = host.connect();
+  client.call("host:subscribe", {{"events", {"worker.recycled"}}});
+  for (int i = 1; i <= 20; ++i) {
+    EXPECT_EQ(result_of(client.call("echo:count", json::object(), {{"session_id", "s"}}))["count"], i);
+  }
+  EXPECT_EQ(client.await_event("worker.recycled")["data"]["reason"], "max_requests") << "it was to go";
+}
+
+TEST(Recycling, BeginsWithAnUpdate) {
+  HostUnderTest host(echo_config());
+  auto client = host.connect();
+  const auto pid = result_of(client.call("echo:whoami"))["pid"];
+  result_of(client.call("host:update_config", {{"name", "echo"}, {"patch", {{"recycle", {{"max_requests", 3}}}}}}));
+  EXPECT_TRUE(repeat_until([&] { return result_of(client.call("echo:whoami"))["pid"] != pid; }));
+}
+
+TEST(Snapshots, LimitsHoldFromAnUpdateOn) {
+  HostUnderTest host(echo_config());
+  auto client = host.connect();
+  const auto count = [&] { return client.call("echo:count", json::object(), {{"session_id", "s"}}); };
+  EXPECT_EQ(result_of(count())["count"], 1);
+  kill_worker(client, pid_of(client));
+  EXPECT_EQ(result_of(count())["count"], 2) << "its snapshot was kept";
+  result_of(client.call("host:update_config", {{"name", "echo"}, {"patch", {{"sessions", {{"snapshot", {{"max_total", "10B"}}}}}}}}));
+  EXPECT_EQ(result_of(count())["count"], 3);
+  kill_worker(client, pid_of(client));
+  EXPECT_EQ(code_of(count()), "session_lost");
+}
+
+TEST(Snapshots, ASessionThatACleanupTookBeginsAnewAndIsKeptAgain) {
+  HostUnderTest host(echo_config("pool: {size: 1, in_flight: 2}"));
+  auto client = host.connect();
+  const json session{{"session_id", "s"}};
+  for (int i = 1; i <= 3; ++i) EXPECT_EQ(result_of(client.call("echo:count", json::object(), session))["count"], i);
+  std::string bytes;
+  for (const json& request : {json{{"id", 1}, {"command", "echo:cleanup"}}, json{{"id", 2}, {"command", "echo:count"}, {"session_id", "s"}}}) {
+    const auto body = request.dump();
+    bytes += std::string(frame_header(static_cast<std::uint32_t>(body.size())).bytes, 4) + body;
+  }
+  client.send_bytes(bytes);  // the second is at its worker before the first is answered
+  EXPECT_TRUE(client.await(1)["success"].get<bool>());
+  EXPECT_EQ(result_of(client.await(2))["count"], 1);
+  kill_worker(client, pid_of(client));
+  EXPECT_EQ(result_of(client.call("echo:count", json::object(), session))["count"], 2);
+}
+
 TEST(Recycling, ASessionMovesWithItsSnapshot) {
   HostUnderTest host(echo_config("pool: {size: 1}\n    recycle: {max_requests: 5}"));
   auto client = host.connect();

@@ -106,6 +106,15 @@ TEST(Workers, OneThatRefusesItsOptionsEndsWithAStatusThatSaysSo) {
   EXPECT_EQ(reply["details"]["exit_status"], 78) << reply;
 }
 
+TEST(Workers, OneThatAsksWithoutReadingIsEnded) {
+  HostUnderTest host(bad_config("nag"));
+  auto client = host.connect();
+  const auto reply = client.call("bad:work");
+  EXPECT_EQ(code_of(reply), "worker_crashed");
+  EXPECT_EQ(reply["details"]["reason"], "bad_reply");
+  EXPECT_TRUE(mentions(reply, "does not read")) << reply;
+}
+
 TEST(Workers, AFailedPoolSaysSoAndTriesAgain) {
   HostUnderTest host(bad_config("exit, \"1\"", "restart: {max: 2, backoff: 1ms, trial: 1h}"));
   auto client = host.connect();

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -30,7 +31,7 @@ class WorkerProcessTest : public testing::Test, protected WorkerProcess::Owner {
     worker_->start(launcher_, SpawnSpec{options_.launch.command, "", {}, options_.launch.channel});
   }
 
-  void on_worker_ready(WorkerProcess&) override {}
+  void on_worker_ready(WorkerProcess&) override { ready_ = true; }
   void on_worker_leaving(WorkerProcess&) override {}
   void on_worker_exited(WorkerProcess&, WorkerProcess::Exit exit) override { exit_ = std::move(exit); }
   void on_worker_line(WorkerProcess&, std::string_view, std::string) override {}
@@ -41,6 +42,7 @@ class WorkerProcessTest : public testing::Test, protected WorkerProcess::Owner {
   PosixLauncher launcher_;
   std::shared_ptr<WorkerProcess> worker_;
   std::optional<WorkerProcess::Exit> exit_;
+  bool ready_ = false;
 };
 
 // Descriptors that are ready in the same turn in which they are closed leave their news to those that take their places in the reactor.
@@ -64,6 +66,26 @@ TEST_F(WorkerProcessTest, NewsOfClosedDescriptorsAreNotTheEndOfTheProcess) {
   for (int turns = 0; turns < 100; ++turns) io_.poll();
   EXPECT_EQ(worker_->state(), WorkerLife::State::starting);
   EXPECT_FALSE(exit_);
+}
+
+TEST_F(WorkerProcessTest, WhatItWroteIsReadThoughTheLoopWasHeldUp) {
+  const std::size_t size = 150'000;  // more than one read, less than a socket holds
+  options_.launch.command = {PONS_BAD_WORKER, "reply-and-die", std::to_string(size)};
+  start();
+  while (!ready_) io_.run_one();
+  auto& channel = worker_->channel();
+  const auto id = channel.next_id();
+  std::size_t read = 0;
+  channel.expect(id, [&](Result<Message>&& reply) { read = reply ? reply->frame.body.size() : 1; });
+  channel.send(OutFrame::of(nlohmann::json{{"id", id}, {"command", "work"}}.dump()));
+  while (channel.unsent() > 0) io_.run_one();
+  siginfo_t info{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(worker_->pid()), &info, WEXITED | WNOWAIT), 0);
+  while (worker_->state() != WorkerLife::State::settling) io_.run_one();
+  for (const auto end = Clock::now() + 2 * WorkerLife::kSettle; Clock::now() < end;) {  // holds the loop up
+  }
+  while (!exit_) io_.run_one();
+  EXPECT_GT(read, size);
 }
 
 TEST_F(WorkerProcessTest, ItsEndIsReportedWithItsStatus) {

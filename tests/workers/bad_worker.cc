@@ -270,10 +270,17 @@ void half_frame(const RawChannel& channel, Arguments /*arguments*/) {
   });
 }
 
-void reply_and_die(const RawChannel& channel, Arguments /*arguments*/) {
+void reply_and_die(const RawChannel& channel, Arguments arguments) {
+  const std::string words = arguments.empty() ? "the last words" : std::string(static_cast<std::size_t>(number_at(arguments, 0, 0)), 'x');
   serve(channel, [&](const json& request) {
-    channel.write_document(reply_to(request, "the last words"));
+    channel.write_document(reply_to(request, words));
     die();
+  });
+}
+
+void nag(const RawChannel& channel, Arguments /*arguments*/) {
+  serve(channel, [&](const json& /*request*/) {
+    for (int id = 1;; ++id) channel.write_document({{"id", id}, {"command", "other:work"}});
   });
 }
 
@@ -359,7 +366,8 @@ constexpr Mode kModes[] = {
     {"huge-header", huge_header, "declares a frame of 4 GiB"},
     {"oversized", oversized, "answers `big` with a frame one byte too large, others properly"},
     {"half-frame", half_frame, "writes half of its answer, then kills itself"},
-    {"reply-and-die", reply_and_die, "answers, and kills itself at once"},
+    {"reply-and-die", reply_and_die, "[BYTES] answers, and kills itself at once"},
+    {"nag", nag, "sends requests without end, and reads no answers"},
     {"die", die_on_request, "kills itself (SIGKILL)"},
     {"exit-on-request", exit_on_request, "[STATUS] ends"},
     {"close-channel", close_channel, "closes its channel and stays alive"},
