@@ -188,6 +188,7 @@ class Dispatcher {
     std::optional<Restored> restored;
     TimePoint last_used{};
     std::list<Session*>::iterator idle_position{}, unsaved_position{};
+    std::optional<std::multimap<TimePoint, Session*>::iterator> lost_position{};
     bool idle = false, unsaved = false;
   };
   struct Request {
@@ -271,6 +272,7 @@ class Dispatcher {
   void erase_session(Session& session);
   void set_idle(Session& session);
   void set_busy(Session& session);
+  void note_idle_lost(Session& session);
   bool evict_lost_session(Actions& out);
   void lose_unrestorable(Actions& out);
   void save_unsaved(Actions& out);
@@ -300,8 +302,9 @@ class Dispatcher {
   std::size_t own_count_ = 0;                                  ///< exports and imports
   std::vector<Worker> workers_;                                ///< living ones, few
   std::unordered_map<std::string, Session> sessions_;
-  std::list<Session*> idle_sessions_;     ///< longest unused first
-  std::list<Session*> unsaved_sessions_;  ///< idle ones with answers that no export was tried for, longest unused first
+  std::list<Session*> idle_sessions_;                 ///< longest unused first
+  std::list<Session*> unsaved_sessions_;              ///< idle ones with answers that no export was tried for, longest unused first
+  std::multimap<TimePoint, Session*> lost_sessions_;  ///< idle ones that are lost, by their last use
   std::unordered_map<std::string, Resource> resources_;
   std::list<std::string> lost_resources_;  ///< oldest first, bounded
   std::set<std::pair<TimePoint, RequestKey>> deadlines_;

@@ -102,6 +102,7 @@ void Dispatcher::lose_for_good(Session& session, Actions& out) {
   session.must_import = false;
   if (session_options_.on_loss == OnLoss::fail) {
     session.lost = true;
+    note_idle_lost(session);
     return;
   }
   session.worker = WorkerKey{};
@@ -159,10 +160,14 @@ bool Dispatcher::end_session(const std::string& id, TimePoint now, Actions& out)
   return true;
 }
 
+void Dispatcher::note_idle_lost(Session& session) {
+  if (session.idle && session.lost && !session.lost_position) session.lost_position = lost_sessions_.emplace(session.last_used, &session);
+}
+
+/// The longest unused.
 bool Dispatcher::evict_lost_session(Actions& out) {
-  const auto lost = std::find_if(idle_sessions_.begin(), idle_sessions_.end(), [](const Session* s) { return s->lost; });
-  if (lost == idle_sessions_.end()) return false;
-  auto& session = **lost;
+  if (lost_sessions_.empty()) return false;
+  auto& session = *lost_sessions_.begin()->second;
   unbind(session, out);
   erase_session(session);
   return true;
@@ -182,6 +187,7 @@ void Dispatcher::set_idle(Session& session) {
   };
   session.idle = true;
   session.idle_position = insert(idle_sessions_);
+  note_idle_lost(session);
   const Worker* worker = session.lost ? nullptr : find(session.worker);
   if (worker == nullptr || !worker->traits.can_snapshot || session.answered == session.tried) return;
   session.unsaved = true;
@@ -191,6 +197,8 @@ void Dispatcher::set_idle(Session& session) {
 void Dispatcher::set_busy(Session& session) {
   if (session.idle) idle_sessions_.erase(session.idle_position);
   if (session.unsaved) unsaved_sessions_.erase(session.unsaved_position);
+  if (session.lost_position) lost_sessions_.erase(*session.lost_position);
+  session.lost_position.reset();
   session.idle = session.unsaved = false;
 }
 
