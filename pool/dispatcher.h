@@ -140,7 +140,7 @@ class Dispatcher {
   /// be done with it, and it need not be remembered.
   bool adopt_session(const std::string& id, std::optional<std::uint64_t> covers, std::uint64_t answered, TimePoint now);
   /// What the latest snapshot that the store accepted covers, if it has one: not always the last that was exported.
-  void set_snapshot(const std::string& id, std::optional<std::uint64_t> covers);
+  void set_snapshot(const std::string& id, std::optional<std::uint64_t> covers, TimePoint now, Actions& out);
   /// The number that the reply to `key` has among its session's, if its worker makes snapshots: to be remembered before it is sent.
   [[nodiscard]] std::optional<std::uint64_t> answer_number(RequestKey key) const;
   /// What the reply to `key`, a request of a session, has to say; once after each restoration.
@@ -193,6 +193,7 @@ class Dispatcher {
     std::optional<Restored> restored;
     TimePoint last_used{};
     std::list<Session*>::iterator idle_position{}, unsaved_position{};
+    std::optional<std::multimap<TimePoint, Session*>::iterator> lost_position{};
     bool idle = false, unsaved = false;
   };
   struct Request {
@@ -268,6 +269,7 @@ class Dispatcher {
   void drop_idle_import(Session& session);
   [[nodiscard]] bool export_due(const Session& session, const Worker& worker) const;
   [[nodiscard]] bool restorable(const Session& session) const;
+  static bool awaits_keeping(const Session& session, const Worker& worker);
   void move_away(Session& session, Worker& worker, Actions& out);
   void lose(Session& session, Actions& out);
   void lose_for_good(Session& session, Actions& out);
@@ -276,6 +278,7 @@ class Dispatcher {
   void erase_session(Session& session);
   void set_idle(Session& session);
   void set_busy(Session& session);
+  void note_idle_lost(Session& session);
   bool evict_lost_session(Actions& out);
   void lose_unrestorable(Actions& out);
   void save_unsaved(Actions& out);
@@ -305,8 +308,9 @@ class Dispatcher {
   std::size_t own_count_ = 0;                                  ///< exports and imports
   std::vector<Worker> workers_;                                ///< living ones, few
   std::unordered_map<std::string, Session> sessions_;
-  std::list<Session*> idle_sessions_;     ///< longest unused first
-  std::list<Session*> unsaved_sessions_;  ///< idle ones with answers that no export was tried for, longest unused first
+  std::list<Session*> idle_sessions_;                 ///< longest unused first
+  std::list<Session*> unsaved_sessions_;              ///< idle ones with answers that no export was tried for, longest unused first
+  std::multimap<TimePoint, Session*> lost_sessions_;  ///< idle ones that are lost, by their last use
   std::unordered_map<std::string, Resource> resources_;
   std::list<std::string> lost_resources_;  ///< oldest first, bounded
   std::set<std::pair<TimePoint, RequestKey>> deadlines_;

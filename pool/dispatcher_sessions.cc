@@ -40,7 +40,7 @@ void Dispatcher::leave_session(Request& request, Actions& out) {
 /// The next of the session may run: puts it into its worker's queue. The caller feeds the workers.
 void Dispatcher::advance(Session& session, Actions& out) {
   take_turn(session, out);
-  if (session.active != 0) return;
+  if (session.active != 0 || !session.behind.empty()) return;
   if (session.worker || session.must_import || session.lost) {
     set_idle(session);
   } else {
@@ -52,6 +52,7 @@ void Dispatcher::take_turn(Session& session, Actions& out) {
   while (session.active == 0) {
     if (Worker* worker = session.lost ? nullptr : find(session.worker); worker != nullptr && !worker->draining) {
       if (export_due(session, *worker)) return start_export(session, out);
+      if (awaits_keeping(session, *worker) && !session.behind.empty() && session.behind.front() != 0) return set_busy(session);
       if (worker->retiring) move_away(session, *worker, out);
     }
     if (session.behind.empty()) return;
@@ -102,6 +103,7 @@ void Dispatcher::lose_for_good(Session& session, Actions& out) {
   session.must_import = false;
   if (session_options_.on_loss == OnLoss::fail) {
     session.lost = true;
+    note_idle_lost(session);
     return;
   }
   session.worker = WorkerKey{};
@@ -159,10 +161,14 @@ bool Dispatcher::end_session(const std::string& id, TimePoint now, Actions& out)
   return true;
 }
 
+void Dispatcher::note_idle_lost(Session& session) {
+  if (session.idle && session.lost && !session.lost_position) session.lost_position = lost_sessions_.emplace(session.last_used, &session);
+}
+
+/// The longest unused.
 bool Dispatcher::evict_lost_session(Actions& out) {
-  const auto lost = std::find_if(idle_sessions_.begin(), idle_sessions_.end(), [](const Session* s) { return s->lost; });
-  if (lost == idle_sessions_.end()) return false;
-  auto& session = **lost;
+  if (lost_sessions_.empty()) return false;
+  auto& session = *lost_sessions_.begin()->second;
   unbind(session, out);
   erase_session(session);
   return true;
@@ -182,6 +188,7 @@ void Dispatcher::set_idle(Session& session) {
   };
   session.idle = true;
   session.idle_position = insert(idle_sessions_);
+  note_idle_lost(session);
   const Worker* worker = session.lost ? nullptr : find(session.worker);
   if (worker == nullptr || !worker->traits.can_snapshot || session.answered == session.tried) return;
   session.unsaved = true;
@@ -191,6 +198,8 @@ void Dispatcher::set_idle(Session& session) {
 void Dispatcher::set_busy(Session& session) {
   if (session.idle) idle_sessions_.erase(session.idle_position);
   if (session.unsaved) unsaved_sessions_.erase(session.unsaved_position);
+  if (session.lost_position) lost_sessions_.erase(*session.lost_position);
+  session.lost_position.reset();
   session.idle = session.unsaved = false;
 }
 
@@ -286,7 +295,9 @@ void Dispatcher::snapshot_kept(const std::string& id, std::uint64_t covers, Time
   auto& session = found->second;
   if (!session.saved || session.covers != covers) return;  // there is a newer one, or none
   session.kept = true;
-  if (session.active == 0) advance(session, out);
+  if (session.active != 0) return;
+  advance(session, out);
+  feed_all(out);
 }
 
 void Dispatcher::imported(RequestKey key, std::optional<std::uint64_t> covers, TimePoint now, Actions& out) {
@@ -318,6 +329,12 @@ void Dispatcher::export_all(TimePoint now, Actions& out) {
   while (!unsaved_sessions_.empty()) start_export(*unsaved_sessions_.front(), out);
 }
 
+/// Its worker is to go, and its snapshot is being written: it may be able to leave at once. Until then no request runs there, after which
+/// it would have to be exported once more.
+bool Dispatcher::awaits_keeping(const Session& session, const Worker& worker) {
+  return worker.retiring && session.saved && !session.kept && session.covers == session.answered;
+}
+
 /// Its state is in its snapshot: the worker may go.
 void Dispatcher::move_away(Session& session, Worker& worker, Actions& out) {
   if (!worker.traits.can_snapshot || (session.answered > 0 && (!session.kept || session.covers != session.answered))) return;
@@ -342,12 +359,17 @@ bool Dispatcher::adopt_session(const std::string& id, std::optional<std::uint64_
   return true;
 }
 
-void Dispatcher::set_snapshot(const std::string& id, std::optional<std::uint64_t> covers) {
+void Dispatcher::set_snapshot(const std::string& id, std::optional<std::uint64_t> covers, TimePoint now, Actions& out) {
+  now_ = now;
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return;
-  found->second.saved = covers.has_value();
-  found->second.kept = false;
-  found->second.covers = covers.value_or(0);
+  auto& session = found->second;
+  session.saved = covers.has_value();
+  session.kept = false;
+  session.covers = covers.value_or(0);
+  if (session.active != 0) return;
+  advance(session, out);
+  feed_all(out);
 }
 
 std::optional<std::uint64_t> Dispatcher::answer_number(RequestKey key) const {

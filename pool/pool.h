@@ -231,7 +231,7 @@ class Pool final : private WorkerProcess::Owner {
   void finish(Result<void> outcome);
   void take_options();
   void check_operation(TimePoint now);
-  void fail_operation(const Error& error);
+  void fail_operation(WorkerKey worker, const Error& error);
   void continue_closing(TimePoint now);
   void stop_workers();
   [[nodiscard]] std::vector<std::shared_ptr<WorkerProcess>> processes() const;  ///< as they are now; what is done to one may end it

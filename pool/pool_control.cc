@@ -73,8 +73,8 @@ void Pool::check_operation(TimePoint now) {
   }
 }
 
-/// A worker did not start.
-void Pool::fail_operation(const Error& error) {
+/// `worker` did not start.
+void Pool::fail_operation(WorkerKey worker, const Error& error) {
   if (!operation_) return;
   switch (operation_->kind) {
     case Operation::Kind::open:
@@ -84,7 +84,8 @@ void Pool::fail_operation(const Error& error) {
     case Operation::Kind::close:
       return;
     case Operation::Kind::scale:
-      return finish(error);
+      if (worker.slot < options_.size) finish(error);  // others are to go anyway
+      return;
     case Operation::Kind::restart:
     case Operation::Kind::reconfigure:
       if (staff_.rolling() == Staff::Rolling::failed) finish(error);  // not if it was one that is to go anyway

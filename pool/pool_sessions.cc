@@ -102,7 +102,9 @@ void Pool::note_saved(const std::string& session, std::uint64_t covers, const Re
 /// One was given up, or could not be written: another is what there is, or none.
 void Pool::note_latest_snapshot(const std::string& session) {
   const auto known = snapshots_->find(session);
-  dispatcher_.set_snapshot(session, known && known->has_snapshot ? std::optional(known->covers) : std::nullopt);
+  const auto now = Clock::now();
+  dispatcher_.set_snapshot(session, known && known->has_snapshot ? std::optional(known->covers) : std::nullopt, now, actions_);
+  apply(now);
 }
 
 void Pool::import_session(const Action& action) {

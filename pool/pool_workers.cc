@@ -221,7 +221,7 @@ void Pool::take_exit(WorkerProcess& worker, const WorkerProcess::Exit& exit, con
     // It may start at the next attempt; who waits now should hear what is wrong rather than wait for that.
     dispatcher_.refuse_all(error, actions_);
   }
-  if (failed || !exit.was_ready) fail_operation(failed ? failure_ : error);
+  if (failed || !exit.was_ready) fail_operation(key, failed ? failure_ : error);
 }
 
 /// What requests to a failed pool are refused with.

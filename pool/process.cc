@@ -295,7 +295,10 @@ void send_signal(int pidfd, int signal) { ::syscall(SYS_pidfd_send_signal, pidfd
 void signal_group(int pidfd, pid_t group, int signal) {
   siginfo_t info{};
   // Not reaped yet (WNOWAIT finds it, or it runs): the number of the group is still its own.
-  if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG | WNOWAIT) == 0) ::kill(-group, signal);
+  if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG | WNOWAIT) != 0) return;
+  ::kill(-group, signal);
+  // The leader may have left for another group. Only what cannot be handled may reach one twice that leaves just now.
+  if (signal == SIGKILL || ::getpgid(group) != group) send_signal(pidfd, signal);
 }
 
 bool has_ended(int pidfd) {

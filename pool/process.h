@@ -88,7 +88,7 @@ std::string explain_exec_failure(const SpawnSpec& spec, const SpawnFailure& fail
 /// Sends a signal to the process of `pidfd` (at most; nothing if it has been reaped).
 void send_signal(int pidfd, int signal);
 /// Sends a signal to every process of the group whose leader is behind `pidfd` and not yet reaped: so the number cannot have been
-/// given to somebody else.
+/// given to somebody else. The leader gets it also if it has left the group.
 void signal_group(int pidfd, pid_t group, int signal);
 /// Reaps the process behind `pidfd`, which must have ended.
 ExitStatus reap(int pidfd);

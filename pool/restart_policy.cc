@@ -13,6 +13,7 @@ constexpr Millis kLongest = std::chrono::hours(24);  // where backoff_max sets n
 RestartPolicy::Decision RestartPolicy::on_exit(std::uint32_t slot, const Exit& exit, TimePoint now) {
   auto& restarts = restarts_[slot];
   if (exit.was_ready && exit.uptime >= options_.reset_after) restarts = 0;
+  if (exit.spare) return {false, now + delay(restarts++)};
   const auto& fatal = options_.no_restart_on;
   bool give_up = exit.status >= 0 && std::find(fatal.begin(), fatal.end(), exit.status) != fatal.end();
   if (!exit.was_ready || (exit.uptime < options_.min_uptime && !exit.answered)) {

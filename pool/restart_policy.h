@@ -3,7 +3,7 @@
 // Each slot has a back-off of its own: the first restart comes at once, the next ones after `backoff` x 2^n with full jitter, up to
 // `backoff_max`; a worker that ran for `reset_after` begins anew. Only a worker that never got ready, or ended within `min_uptime`
 // without having answered a request, counts as a failed start; more than `max` of those within `window`, or an exit status that says
-// that trying again will not help, and the pool has failed. Other deaths never fail a pool.
+// that trying again will not help, and the pool has failed. Other deaths never fail a pool, nor do those of workers beyond its size.
 //
 // Full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 #pragma once
@@ -24,6 +24,7 @@ class RestartPolicy {
     bool answered = false;  ///< it had answered a request
     Millis uptime{0};       ///< since it was ready
     int status = -1;        ///< exit status, -1 if it died otherwise
+    bool spare = false;     ///< the pool does without it: beyond its size
   };
   struct Decision {
     bool give_up = false;  ///< the pool has failed

@@ -79,18 +79,19 @@ void Staff::ready(WorkerKey key, TimePoint now) {
   failed_ = trial_ = false;
 }
 
-bool Staff::died(WorkerKey key, const RestartPolicy::Exit& exit, TimePoint now) {
+bool Staff::died(WorkerKey key, RestartPolicy::Exit exit, TimePoint now) {
   if (find(key) == nullptr) return false;
   const bool to_go = std::find(to_restart_.begin(), to_restart_.end(), key) != to_restart_.end();
   gone(key);
   if (phase_ == Phase::closed) return false;
   auto& slot = slots_[key.slot];
   slot.failed = occupant(key.slot, State::serving) == nullptr;
+  exit.spare = key.slot >= size_;
   const auto decision = restart_.on_exit(key.slot, exit, now);
   slot.start_at = decision.when;
   const bool failed = decision.give_up || trial_;
   // New ones do not start: the old ones stay.
-  if (((!exit.was_ready && !to_go) || failed) && rolling_ == Rolling::running) {
+  if (((!exit.was_ready && !to_go && !exit.spare) || failed) && rolling_ == Rolling::running) {
     rolling_ = Rolling::failed;
     to_restart_.clear();
     for (auto& member : members_) {

@@ -7,7 +7,7 @@
 // Promises, tested against random sequences of events:
 // - never more than `start_concurrency` workers are starting, and never more than one in a slot beside the one it replaces;
 // - a worker that is well is retired only once its successor is ready, unless it is beyond the size of the pool;
-// - one beyond the size is started only beside one that serves;
+// - one beyond the size is started only beside one that serves, and its death neither fails the pool nor a rolling restart;
 // - a retiring worker is stopped when it holds nothing any more, or has nothing to run after `max_drain`;
 // - a failed pool starts one worker each `trial`, in another slot each time; a closed one none.
 //
@@ -68,7 +68,7 @@ class Staff {
 
   void ready(WorkerKey worker, TimePoint now);
   /// Without having been asked to. True: with that the pool has failed.
-  bool died(WorkerKey worker, const RestartPolicy::Exit& exit, TimePoint now);
+  bool died(WorkerKey worker, RestartPolicy::Exit exit, TimePoint now);
   /// After a stop.
   void gone(WorkerKey worker);
 

@@ -1,6 +1,7 @@
 // Commands that change one adapter of a running host, and what can still be asked of a host that drains.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -82,8 +83,9 @@ TEST(Draining, WhatIsBegunAndNotDoneIsAnsweredToo) {
 /// An adapter "w" whose program is a script that a test can change: it runs the echo worker, or what `break_it` puts there.
 class Script {
  public:
-  Script() { mend(); }
-  void mend() { write("exec " PONS_ECHO_FOLDER "/pons-worker-echo"); }
+  static constexpr const char* kEcho = "exec " PONS_ECHO_FOLDER "/pons-worker-echo";
+  explicit Script(const std::string& line = kEcho) { write(line); }
+  void mend() { write(kEcho); }
   void break_it(int status = 3) { write("echo out of order >&2; exit " + std::to_string(status)); }
   [[nodiscard]] std::string config(const std::string& entry = {}) const {
     return "adapters:\n  w:\n    command: [" + (dir_ / "worker").string() + "]\n" + (entry.empty() ? "" : "    " + entry + "\n");
@@ -279,6 +281,25 @@ TEST(Control, ScaleIsDoneWhenTheWorkersAreThereOrGone) {
   stats = result_of(client.call("host:get_stats"))["adapters"]["w"];
   EXPECT_EQ(stats["workers"], 1);
   EXPECT_TRUE(client.call("w:echo")["success"].get<bool>());
+}
+
+TEST(Control, ScaleDownIsNotTakenBackForAWorkerThatIsToGo) {
+  const TempDir dir;
+  const auto go = dir / "go";
+  ASSERT_EQ(::mkfifo(go.c_str(), 0600), 0);
+  // Nobody writes to it before the third worker waits for that.
+  Script script("case $PONS_WORKER_ID in *2.1) read -r line < " + go.string() + "; exit 3;; esac; " + Script::kEcho);
+  HostUnderTest host(script.config("pool: {size: 3, min_ready: 2}"));
+  auto client = host.connect();
+  call_on(client, "start_bridge");
+  while (worker_ids(client).size() < 3) {
+  }
+  client.send({{"id", 1}, {"command", "host:scale"}, {"args", {{"name", "w"}, {"size", 1}}}});
+  client.call("host:ping");
+  std::ofstream(go) << "\n";
+  EXPECT_EQ(result_of(client.await(1)), (json{{"name", "w"}, {"state", "ready"}}));
+  EXPECT_EQ(worker_ids(client), Names{"w#0.1"});
+  EXPECT_EQ(result_of(client.call("host:get_stats"))["adapters"]["w"]["size"], 1);
 }
 
 TEST(Control, ScaleTakesOnlyNumbersOfWorkers) {

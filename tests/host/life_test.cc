@@ -94,14 +94,16 @@ TEST(Life, WithoutAShutdownTimeoutWhatRunsMayFinish) {
 }
 
 TEST(Life, WorkersThatIgnoreTheEndAreKilled) {
-  HostUnderTest host(bad_config("ignore-the-end", "timeouts: {stop: 50ms}"));
-  auto client = host.connect();
-  client.call("bad:ping");
-  const auto processes = host.instance_processes();
-  EXPECT_EQ(processes.size(), 1u);
-  EXPECT_TRUE(client.call("host:shutdown")["success"].get<bool>());
-  EXPECT_EQ(host.wait(), 0);
-  EXPECT_TRUE(HostUnderTest::await_gone(processes));
+  for (const auto* mode : {"ignore-the-end", "leave-group"}) {
+    HostUnderTest host(bad_config(mode, "timeouts: {stop: 50ms}"));
+    auto client = host.connect();
+    client.call("bad:ping");
+    const auto processes = host.instance_processes();
+    EXPECT_EQ(processes.size(), 1u) << mode;
+    EXPECT_TRUE(client.call("host:shutdown")["success"].get<bool>());
+    EXPECT_EQ(host.wait(), 0) << mode;
+    EXPECT_TRUE(HostUnderTest::await_gone(processes)) << mode;
+  }
 }
 
 TEST(Life, NothingSurvivesAKilledHost) {

@@ -198,7 +198,7 @@ class Sequence {
     if (success) {
       dispatcher_.snapshot_kept(session, covers, now_, actions_);
     } else {
-      dispatcher_.set_snapshot(session, std::nullopt);
+      dispatcher_.set_snapshot(session, std::nullopt, now_, actions_);
     }
     after(Event::other, "keeping " + session);
   }

@@ -266,6 +266,32 @@ TEST_F(Sessions, ALostOneMakesRoom) {
   EXPECT_EQ(dispatcher->session_count(), 1u);
 }
 
+TEST_F(Sessions, TheLostOneThatWasUnusedForTheLongestMakesRoom) {
+  make({.in_flight = 9, .sessions = {.max = 3}});
+  up(kA);
+  const auto running = submit_session("running");
+  for (const auto* id : {"old", "new"}) {
+    pass(Millis(10));
+    answered(submit_session(id));
+  }
+  EXPECT_EQ(down(kA), std::vector{running});
+  up(kB);
+  const auto rest = [&](const std::string& next) {
+    EXPECT_EQ(dispatched(submit_session(next)), kB);
+    std::set<std::string> ids;
+    for (const auto& info : dispatcher->sessions()) {
+      if (info.lost) ids.insert(info.id);
+    }
+    return ids;
+  };
+  using Ids = std::set<std::string>;
+  EXPECT_EQ(rest("a"), (Ids{"new", "running"}));
+  EXPECT_EQ(refused(submit_session("running")), ErrorCode::session_lost) << "which does not count as use";
+  EXPECT_EQ(rest("b"), Ids{"running"});
+  EXPECT_EQ(rest("c"), Ids{});
+  EXPECT_EQ(refused(submit_session("d")), ErrorCode::session_limit);
+}
+
 TEST_F(Sessions, AreLimitedPerWorker) {
   make({.sessions = {.max_per_worker = 1}});
   up(kA);

@@ -140,6 +140,10 @@ int main(int argc, char** argv) {
   if (what == "flood") flood(std::atol(argument.c_str()), '\n');
   if (what == "flood_one_line") flood(std::atol(argument.c_str()), 'x');
   if (what == "wait") wait_here();
+  if (what == "wait_in_group_of_parent") {
+    if (::setpgid(0, ::getpgid(::getppid())) != 0) return 1;
+    wait_here();
+  }
   if (what == "wait_with_nameless_child") wait_with_nameless_child(argv[0], argument);
   if (what == "wait_with_child") {  // "session": the child leaves group and session
     const auto child = ::fork();

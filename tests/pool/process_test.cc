@@ -348,6 +348,16 @@ TEST_F(ProcessEnd, TheGroupTakesWhatItStarted) {
   EXPECT_EQ(finish(process).signal, SIGKILL);
 }
 
+TEST_F(ProcessEnd, ALeaderThatHasLeftItsGroupIsReachedToo) {
+  for (const int signal : {SIGTERM, SIGKILL}) {
+    auto& process = spawn(probe({"wait_in_group_of_parent"}));
+    EXPECT_EQ(read_line(process.out.get()), std::to_string(process.pid));
+    EXPECT_NE(::getpgid(process.pid), process.pid);
+    signal_group(process.pidfd.get(), process.pid, signal);
+    EXPECT_EQ(finish(process).signal, signal);
+  }
+}
+
 TEST_F(ProcessEnd, TheGroupIsStillThereWhenItsLeaderHasEndedButIsNotReaped) {
   auto& process = spawn(probe({"wait_with_child"}));
   const auto child_fd = pidfd_of(static_cast<pid_t>(std::stol(read_line(process.out.get()))));

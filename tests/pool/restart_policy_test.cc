@@ -52,6 +52,13 @@ TEST_F(RestartPolicyTest, EachSlotHasItsOwnBackOff) {
   EXPECT_EQ(delay(policy, kSoon, 2), 0);
 }
 
+TEST_F(RestartPolicyTest, WhatThePoolDoesWithoutWaitsLongerAndLongerAndNeverFailsIt) {
+  auto policy = make({.max = 1, .backoff = Millis(100), .backoff_max = Millis(400)});
+  for (const std::int64_t expected : {0, 99, 199, 399, 399}) EXPECT_EQ(delay(policy, {.status = 78, .spare = true}, 2), expected);
+  EXPECT_EQ(delay(policy, kNeverReady), 0) << "none of those counts";
+  EXPECT_EQ(delay(policy, kNeverReady), -1);
+}
+
 TEST_F(RestartPolicyTest, AWorkerThatRanForLongBeginsAnew) {
   auto policy = make({.max = 0, .reset_after = Millis(60'000)});
   for (int i = 0; i < 5; ++i) delay(policy, kSoon);

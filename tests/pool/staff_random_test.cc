@@ -119,7 +119,12 @@ class Sequence {
     const RestartPolicy::Exit exit{was_ready, worker.requests > 0,
                                    was_ready ? std::chrono::duration_cast<Millis>(now_ - worker.since) : Millis(0), chance(5) ? 78 : 1};
     workers_.erase(key);
+    const auto rolling = staff_.rolling();
     const bool failed = staff_.died(key, exit, now_);
+    if (key.slot >= options_.size && !was_failed_) {
+      require(!failed, "a worker beyond the size has failed the pool");
+      require(staff_.rolling() == rolling, "a worker beyond the size has failed a restart");
+    }
     if (failed) failed_at_ = now_;
     was_failed_ = was_failed_ || failed;
     last_ = "death of " + worker_id("w", key);

@@ -131,6 +131,11 @@ void ignore_the_end(const RawChannel& channel, Arguments /*arguments*/) {
   sleep_for_ever();
 }
 
+void leave_group(const RawChannel& channel, Arguments arguments) {
+  if (setpgid(0, getpgid(getppid())) != 0) std::exit(1);
+  ignore_the_end(channel, arguments);
+}
+
 /// `grandchild own-session` leaves the process group, too. Any request is answered with its pid.
 void grandchild(const RawChannel& channel, Arguments arguments) {
   const bool own_session = text_at(arguments, 0, "") == "own-session";
@@ -348,6 +353,7 @@ constexpr Mode kModes[] = {
     {"refuse-info", refuse_info, "answers everything but ping with an error"},
     {"end-when-ready", end_when_ready, "[STATUS] shakes hands and ends"},
     {"ignore-the-end", ignore_the_end, "ignores SIGTERM and end of file"},
+    {"leave-group", leave_group, "joins the process group of the host, and ignores SIGTERM and end of file"},
     {"grandchild", grandchild, "[own-session] starts a process that sleeps; replies say its pid"},
     {"level-0", level_zero, "knows no protocol version; `fail` is answered with an error without code"},
     {"hang", hang, "sleeps for ever, reads nothing any more"},
