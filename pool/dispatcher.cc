@@ -99,12 +99,14 @@ Result<void> Dispatcher::admit_session(Request& request, Actions& out) {
   }
   if (session->lost) return session_lost(*session);
   // Which worker it will be is known only when all that came before has run: advance() checks the others.
-  if (session->active != 0 || !session->behind.empty() || session->must_import) {
+  const Worker* worker = find(session->worker);
+  const bool held = worker != nullptr && awaits_keeping(*session, *worker);
+  if (session->active != 0 || !session->behind.empty() || session->must_import || held) {
     request.session = session;
     request.state = Request::State::behind_session;
     session->behind.push_back(request.job.key);
     set_busy(*session);
-    if (session->active == 0) start_import(*session, out);
+    if (session->active == 0 && session->must_import) start_import(*session, out);
     return {};
   }
   if (auto placed = place_in_session(request, *session); !placed) {

@@ -431,6 +431,32 @@ TEST_F(SavedSession, IsImportedElsewhereIfTheWorkerThatItWaitedForDies) {
   EXPECT_EQ(dispatched(next), kC);
 }
 
+TEST_F(Snapshots, ASessionLeavesARetiringWorkerOnceItsSnapshotIsKept) {
+  for (const bool kept : {true, false}) {
+    make();
+    up(kA, kSnapshots);
+    answered(submit_session("s"));
+    const auto key = sent(Kind::export_session, "s", kA);
+    ASSERT_TRUE(key);
+    up(kB, kSnapshots);
+    retire(kA);
+    exported(*key, 1, false);
+    EXPECT_FALSE(told_to_end(kA, "s")) << "the store may refuse it";
+    const auto next = submit_session("s");
+    EXPECT_FALSE(dispatched(next));
+    actions.clear();
+    if (kept) {
+      dispatcher->snapshot_kept("s", 1, now, actions);
+      EXPECT_TRUE(told_to_end(kA, "s"));
+      EXPECT_TRUE(sent(Kind::import_session, "s", kB));
+    } else {
+      dispatcher->set_snapshot("s", std::nullopt, now, actions);
+      EXPECT_FALSE(told_to_end(kA, "s"));
+      EXPECT_EQ(dispatched(next), kA) << "nobody else has its state";
+    }
+  }
+}
+
 TEST_F(SavedSession, MovesAwayFromARetiringWorker) {
   play(1);
   up(kB, kSnapshots);
