@@ -227,6 +227,7 @@ class Pool final : private WorkerProcess::Owner {
   [[nodiscard]] TimePoint next_event() const;
 
   // Operators (pool_control.cc)
+  static std::string verb(Operation::Kind kind);
   bool begin(Operation operation);
   void finish(Result<void> outcome);
   void take_options();

@@ -7,12 +7,31 @@ namespace pons {
 
 // ---- One operation at a time -------------------------------------------------------------------------------------------------------
 
+/// What asked for it, without `host:`.
+std::string Pool::verb(Operation::Kind kind) {
+  switch (kind) {
+    case Operation::Kind::open:
+      return "start_bridge";
+    case Operation::Kind::drain:
+      return "drain";
+    case Operation::Kind::close:
+      return "stop_bridge";
+    case Operation::Kind::restart:
+      return "restart";
+    case Operation::Kind::scale:
+      return "scale";
+    case Operation::Kind::reconfigure:
+      return "update_config";
+  }
+  return {};
+}
+
 /// False: it was refused, and its Done has been called.
 bool Pool::begin(Operation operation) {
   if (operation_ || final_) {
     Error error = final_ ? Error{ErrorCode::shutting_down, "The host is shutting down"}
-                         : Error{ErrorCode::bad_request, options_.adapter + " is busy with an earlier command"};
-    if (!final_) error.details = {{"reason", "busy"}};
+                         : Error{ErrorCode::bad_request, options_.adapter + " is busy: an earlier " + verb(operation_->kind) + " goes on"};
+    if (!final_) error.details = {{"reason", "busy"}, {"command", verb(operation_->kind)}};
     operation.done(std::move(error));
     return false;
   }

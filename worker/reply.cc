@@ -19,10 +19,17 @@ std::string id_bytes(Codec codec, const RequestId& id) {
   return encode_or_throw(codec, to_json(id));
 }
 
+/// As people write it: without the name space in which a library hides its version.
 std::string demangled(const std::type_info& type) {
   int status = 0;
   const std::unique_ptr<char, decltype(&std::free)> name(abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), &std::free);
-  return status == 0 ? name.get() : type.name();
+  std::string text = status == 0 ? name.get() : type.name();
+  constexpr std::string_view kVersion = "nlohmann::json_abi";
+  for (auto at = text.find(kVersion); at != std::string::npos; at = text.find(kVersion)) {
+    const auto end = text.find("::", at + kVersion.size());
+    text.replace(at, end - at, "nlohmann");
+  }
+  return text;
 }
 
 /// What nlohmann says, without the `[json.exception.type_error.302] ` before it.

@@ -376,6 +376,7 @@ TEST(Control, OneThingAtATime) {
   const auto second = call_on(client, "restart", {}, "bad");
   EXPECT_EQ(code_of(second), "bad_request") << second;
   EXPECT_EQ(second["details"]["reason"], "busy");
+  EXPECT_TRUE(second["details"]["command"].is_string()) << second;
 }
 
 TEST(Control, ACallersTimeEndsTheWaitingNotTheWork) {

@@ -152,6 +152,13 @@ TEST(BadRequests, AreAnsweredWithIdZeroAndTheWorkerLives) {
   }
 }
 
+TEST(Errors, TypesAreNamedAsTheyAreWritten) {
+  Served served([](Worker& worker) { worker.command("depth", [](const json& args) -> json { return args.at("depth").get<int>() + 1; }); });
+  const json reply = served.host.call("depth", {{"depth", "x"}});
+  EXPECT_EQ(reply["code"], "invalid_args");
+  EXPECT_EQ(reply["details"]["type"], "nlohmann::detail::type_error") << "whatever version of the library";
+}
+
 TEST(BadRequests, AnOversizedFrameIsSkipped) {
   Served served(serve_failures);
   served.host.result("ping", {{"initialization", true}, {"max_frame", 1'000}});
