@@ -65,7 +65,8 @@ Error unusable(const ConfigError& error) {
 // ---- Adapters come and go ----------------------------------------------------------------------------------------------------------
 
 Pool& Host::Impl::add_pool(const AdapterConfig& adapter) {
-  auto pool = std::make_unique<Pool>(io_.get_executor(), adapter.pool, instance_, launcher_, reporter_, translation(adapter.errors));
+  auto pool =
+      std::make_unique<Pool>(io_.get_executor(), adapter.pool, instance_, launcher_, sampler_, reporter_, translation(adapter.errors));
   pool->keep_snapshots(state_ != nullptr ? state_->snapshots() : std::string());
   pool->use_cgroups(cgroups_);
   return *(pools_[adapter.pool.adapter] = std::move(pool));

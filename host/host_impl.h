@@ -141,6 +141,7 @@ class Host::Impl final : private Connection::Service {
   EventBus events_;
   PoolReporter reporter_;
   PosixLauncher launcher_;
+  ProcessSampler sampler_;
   std::map<std::string, std::unique_ptr<Pool>, std::less<>> pools_;
   std::map<std::string, Leaving, std::less<>> leaving_;  ///< removed: unknown to callers, until their last worker is gone
   std::function<Config()> reread_;

@@ -27,12 +27,13 @@ bool lists_command(const nlohmann::json& info, const std::string& name) {
 
 }  // namespace
 
-Pool::Pool(Executor executor, PoolOptions options, std::string instance, ProcessLauncher& launcher, PoolObserver& observer,
-           Translate translate)
+Pool::Pool(Executor executor, PoolOptions options, std::string instance, ProcessLauncher& launcher, ProcessSampler& sampler,
+           PoolObserver& observer, Translate translate)
     : executor_(executor),
       options_(std::move(options)),
       instance_(std::move(instance)),
       launcher_(launcher),
+      sampler_(sampler),
       observer_(observer),
       translate_(std::move(translate)),
       random_(std::random_device{}()),

@@ -3,9 +3,9 @@
 // The hands of machines that decide: Dispatcher (which request runs where), Staff (which workers there are), Health (whether one is
 // well), WorkerLife (one process). Every submitted request gets exactly one terminal reply, whatever dies when.
 //
-// Object lifetimes: owned by the host; observer and launcher outlive it. Destroy it only after stopped() was called, or when the process
-// ends. Thread safety: none; the loop's thread. Reply callbacks may call submit() and cancel() of other requests, but not what operators
-// ask for.
+// Object lifetimes: owned by the host; observer, launcher and sampler outlive it. Destroy it only after stopped() was called, or when the
+// process ends. Thread safety: none; the loop's thread. Reply callbacks may call submit() and cancel() of other requests, but not what
+// operators ask for.
 #pragma once
 
 #include <functional>
@@ -25,6 +25,7 @@
 #include "pool/latency.h"
 #include "pool/observer.h"
 #include "pool/options.h"
+#include "pool/process_sampler.h"
 #include "pool/snapshot_store.h"
 #include "pool/staff.h"
 #include "pool/worker_process.h"
@@ -66,8 +67,8 @@ class Pool final : private WorkerProcess::Owner {
     LatencyHistogram::Summary latency;
   };
 
-  Pool(Executor executor, PoolOptions options, std::string instance, ProcessLauncher& launcher, PoolObserver& observer,
-       Translate translate);
+  Pool(Executor executor, PoolOptions options, std::string instance, ProcessLauncher& launcher, ProcessSampler& sampler,
+       PoolObserver& observer, Translate translate);
   ~Pool();
 
   // ---- Before the first request
@@ -250,6 +251,7 @@ class Pool final : private WorkerProcess::Owner {
   PoolOptions options_;
   std::string instance_;
   ProcessLauncher& launcher_;
+  ProcessSampler& sampler_;
   PoolObserver& observer_;
   Translate translate_;
   std::mt19937_64 random_;

@@ -4,7 +4,6 @@
 #include <thread>
 
 #include "pool/pool.h"
-#include "pool/process_table.h"
 
 namespace pons {
 
@@ -12,7 +11,6 @@ namespace {
 
 constexpr std::array kThreadVariables{"OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
                                       "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",  "NUMEXPR_MAX_THREADS"};
-constexpr Millis kMemoryInterval{1'000};
 
 }  // namespace
 
@@ -261,7 +259,7 @@ TimePoint Pool::next_event() const {
   for (const auto& [key, member] : members_) {
     if (member.process->state() == WorkerLife::State::ready) next = std::min(next, member.health.next());
   }
-  if (samples_memory() && !members_.empty()) next = std::min(next, memory_at_);
+  if (samples_memory()) next = std::min(next, memory_at_);
   return next;
 }
 
@@ -313,12 +311,17 @@ void Pool::check_health(TimePoint now) {
   }
 }
 
-bool Pool::samples_memory() const { return options_.limits.memory > 0 || staff_.watches_memory(); }
+/// Whether somebody is there whose memory is looked at; where a cgroup holds the limit nobody needs to.
+bool Pool::samples_memory() const {
+  return std::any_of(members_.begin(), members_.end(), [this](const auto& entry) {
+    return staff_.watches_memory() || (options_.limits.memory > 0 && !entry.second.cgroup.limits_memory());
+  });
+}
 
 void Pool::sample_memory(TimePoint now) {
-  if (!samples_memory() || now < memory_at_ || members_.empty()) return;
-  memory_at_ = now + kMemoryInterval;
-  const auto table = ProcessTable::read();
+  if (!samples_memory() || now < memory_at_) return;
+  const auto& table = sampler_.look(now);
+  memory_at_ = sampler_.next();
   const auto limit = options_.limits.memory;
   for (auto& [key, member] : members_) {
     member.memory = table.resident_bytes(member.process->pid());

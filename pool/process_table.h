@@ -30,7 +30,7 @@ struct ProcessStat {
 };
 
 /// A snapshot of all processes, summed by process group. It takes two system calls and a half for each process of the machine (some 10
-/// microseconds): read it once for all workers, not once for each. Thread safety: a value; read() may run on any thread.
+/// microseconds): ProcessSampler reads it once for all pools. Thread safety: a value; read() may run on any thread.
 class ProcessTable {
  public:
   static ProcessTable read();
