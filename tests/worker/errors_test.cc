@@ -152,9 +152,8 @@ TEST(BadRequests, AreAnsweredWithIdZeroAndTheWorkerLives) {
   }
 }
 
-TEST(Errors, TypesAreNamedAsTheyAreWritten) {
-  Served served([](Worker& worker) { worker.command("depth", [](const json& args) -> json { return args.at("depth").get<int>() + 1; }); });
-  const json reply = served.host.call("depth", {{"depth", "x"}});
+TEST_P(Errors, TypesAreNamedAsTheyAreWritten) {
+  const json reply = fails("typed", {{"n", "x"}});
   EXPECT_EQ(reply["code"], "invalid_args");
   EXPECT_EQ(reply["details"]["type"], "nlohmann::detail::type_error") << "whatever version of the library";
 }
