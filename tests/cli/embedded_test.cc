@@ -129,6 +129,21 @@ TEST(Embedded, MistypedNamesAreSuggested) {
   EXPECT_NE(verb.err.find("did you mean \"call\""), std::string::npos);
 }
 
+TEST(Embedded, WhatEndsWithTheHostIsNoted) {
+  Sandbox sandbox;
+  const auto note = [&](const std::string& name) {
+    return "note: no host runs at " + (sandbox.folder() / "run/pons" / (name + ".sock")).string() +
+           "; this host lived for this command only, and its sessions and resources with it\n";
+  };
+  EXPECT_EQ(sandbox.run({"call", "echo:count", "--session", "alice"}).err, note("default"));
+  EXPECT_EQ(sandbox.run({"call", "echo:create_counter"}).err, note("default"));
+  EXPECT_EQ(sandbox.run({"ping", "--name", "lab"}).err, note("lab"));
+  EXPECT_TRUE(contains(sandbox.run({"call", "echo:execute_resource", "--resource", "counter-1"}).err, note("default")));
+  EXPECT_EQ(sandbox.run({"call", "echo:count", "--session", "alice", "--json"}).err, "");
+  EXPECT_EQ(sandbox.run({"call", "--adapter", PONS_ECHO_FOLDER, "count", "--session", "alice"}).err,
+            "note: --adapter serves in this process; this host lived for this command only, and its sessions and resources with it\n");
+}
+
 TEST(Embedded, DeadlineIsStatusFour) {
   Sandbox sandbox;
   const auto ended = sandbox.run({"call", "echo:sleep", "ms:=60000", "--timeout", "300ms"});
