@@ -107,7 +107,7 @@ TEST_F(Control, ADrainThatTakesTooLongIsStatusFour) {
   sandbox_.wait_for_output(call, "{\"i\":0}\n");
   const auto ended = run({"drain", "w", "--timeout", "50ms"});
   EXPECT_EQ(ended.status, 4);
-  EXPECT_TRUE(contains(ended.err, "(deadline_exceeded)")) << ended.err;
+  EXPECT_TRUE(contains(ended.err, "error: w has 1 request left; it goes on draining (deadline_exceeded)")) << ended.err;
   ::kill(call, SIGINT);
   EXPECT_EQ(sandbox_.end(call).status, 130);
   EXPECT_EQ(run({"drain", "w"}).status, 0);

@@ -78,6 +78,14 @@ TEST(Embedded, AdapterIsServedFromAPath) {
   EXPECT_NE(missing.err.find("none"), std::string::npos);
 }
 
+TEST(Embedded, AProgramThatSpeaksOnStdinIsToldWhatToWrite) {
+  Sandbox sandbox;
+  const auto file = sandbox.write_file("bare.py", "");
+  const auto ended = sandbox.run({"call", "--adapter", "./bare.py", "greet"});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_TRUE(contains(ended.err, "configured as bare: {command: [python3, " + file + "], channel: stdio})")) << ended.err;
+}
+
 TEST(Embedded, ConfigurationIsTakenFromOptionOrVariable) {
   Sandbox sandbox;
   const auto file = sandbox.write_file("pons.yaml", std::string("adapters:\n  mine:\n    adapter: ") + PONS_ECHO_FOLDER + "\n");
