@@ -102,6 +102,12 @@ std::string kind_of(const std::string& text) {
   return value.is_object() ? "a map" : "";
 }
 
+std::string note_on_text(const std::string& key, const std::string& value) {
+  const auto kind = kind_of(value);
+  if (kind.empty()) return {};
+  return "note: " + key + "=" + value + " is a text; " + kind + " is written " + key + ":=" + value + "\n";
+}
+
 }  // namespace
 
 Result<json> parse_call_args(const std::vector<std::string>& arguments, Codec codec, const ArgSources& sources) {
@@ -121,11 +127,7 @@ std::string notes_on_texts(const std::vector<std::string>& arguments, ErrorCode 
     const auto equals = argument.find('=');
     const bool other_form = argument.starts_with("{") || argument.starts_with("@");
     if (other_form || argument.size() > kLongestNoted || equals == std::string::npos || equals == 0) continue;
-    if (argument[equals - 1] == ':') continue;
-    const auto value = argument.substr(equals + 1);
-    const auto kind = kind_of(value);
-    if (!kind.empty())
-      notes += "note: " + argument + " is a text; " + kind + " is written " + argument.substr(0, equals) + ":=" + value + "\n";
+    if (argument[equals - 1] != ':') notes += note_on_text(argument.substr(0, equals), argument.substr(equals + 1));
   }
   return notes;
 }

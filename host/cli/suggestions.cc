@@ -34,13 +34,14 @@ std::vector<std::string> suggest_commands(HostLink& link, const std::string& com
   const auto colon = command.find(':');
   const auto space = colon == std::string::npos ? std::string() : command.substr(0, colon);
   const auto name = colon == std::string::npos ? command : command.substr(colon + 1);
+  const auto there = [&name](const std::string& other) { return other + ":" + name; };
   std::vector<std::string> meant;
   if (error.code == ErrorCode::unknown_namespace && space == kHost) {
     meant = nearest_adapters(error);  // one of its arguments
   } else if (error.code == ErrorCode::unknown_namespace) {
     auto spaces = names_in(ask(link, "host:list_frameworks"), "frameworks");
     spaces.emplace_back(kHost);
-    for (const auto& near : nearest_names(space, spaces)) meant.push_back(near + ":" + name);
+    for (const auto& near : nearest_names(space, spaces)) meant.push_back(there(near));
   } else if (error.code == ErrorCode::unknown_command) {
     const auto prefix = space.empty() ? std::string() : space + ":";
     std::vector<std::string> names;
