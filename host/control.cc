@@ -245,8 +245,10 @@ void Host::Impl::register_bridge(const OwnCall& call) {
 
 /// One reload: what is under way, and what came of it.
 struct Host::Impl::Reload {
-  std::size_t open = 1;  ///< the last to end tells the outcome; one is the reload's own, until all has been begun
-  std::set<std::string> changed;
+  std::size_t open = 1;           ///< the last to end tells the outcome; one is the reload's own, until all has been begun
+  std::set<std::string> changed;  ///< those that were added and removed too
+  std::set<std::string> added;
+  std::set<std::string> removed;
   std::map<std::string, Error> failed;
   std::vector<std::string> restart_needed;
   Pool::Done answer;
@@ -267,6 +269,11 @@ void Host::Impl::reload(const OwnCall& call) {
   reload_->answer = answer_when_done(call, [weak = std::weak_ptr(reload_)] {
     const auto reload = weak.lock();  // it is the caller
     json result{{"changed", reload->changed}};
+    for (const auto& [key, names] : {std::pair("added", &reload->added), std::pair("removed", &reload->removed)}) {
+      for (const auto& name : *names) {
+        if (reload->changed.contains(name)) result[key].push_back(name);
+      }
+    }
     if (!reload->restart_needed.empty()) result["restart_needed"] = reload->restart_needed;
     return result;
   });
@@ -299,6 +306,7 @@ void Host::Impl::take_adapters(const Config& next) {
     if (next.find(adapter.pool.adapter) == nullptr) removed.push_back(adapter.pool.adapter);
   }
   for (const auto& name : removed) {
+    reload_->removed.insert(name);
     retire(name, drain_time(std::nullopt), [step = reload_step(name)] { step({}); });
   }
   for (auto adapter : next.adapters) {
@@ -311,6 +319,7 @@ void Host::Impl::take_adapters(const Config& next) {
       continue;
     }
     Pool& pool = add_pool(adapter);
+    reload_->added.insert(name);
     auto step = reload_step(name);
     keep_config(std::move(adapter));
     if (pool.options().lazy) {

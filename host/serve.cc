@@ -32,7 +32,9 @@ int serve(ServeOptions options) {
   if (options.state_dir) {
     auto opened = StateDir::open(*options.state_dir);
     if (!opened) {
-      std::cerr << "error: " << opened.error().message << '\n';
+      std::cerr << "error: " << opened.error().message;
+      if (!options.socket_origin.empty() && options.socket) std::cerr << "; the socket is " << *options.socket << options.socket_origin;
+      std::cerr << '\n';
       return 2;
     }
     state.emplace(std::move(*opened));
@@ -79,7 +81,7 @@ int serve(ServeOptions options) {
     if (options.socket) {
       if (auto listening = host.listen(*options.socket); !listening) {
         log.error(listening.error().message);
-        std::cerr << "error: " << listening.error().message << '\n';
+        std::cerr << "error: " << listening.error().message << options.socket_origin << '\n';
         status = 2;
       }
     }

@@ -14,6 +14,8 @@ struct ServeOptions {
   bool stdio = false;
   /// Where to listen; nothing: no socket (stdio alone).
   std::optional<std::string> socket;
+  /// Behind the socket in a message: what has named it, if that is easily forgotten.
+  std::string socket_origin{};
   /// The folder for what outlives this run; nothing: none is kept.
   std::optional<std::string> state_dir;
   /// Reads the configuration again, for host:reload; throws ConfigError.

@@ -66,6 +66,7 @@ void Pool::finish(Result<void> outcome) {
 void Pool::check_operation(TimePoint now) {
   if (!operation_) return;
   const bool quiet = requests_.empty() && gathered_.empty();
+  const auto left = requests_.size();
   switch (operation_->kind) {
     case Operation::Kind::open:
       if (state_ == PoolState::failed) return finish(failure_);
@@ -74,8 +75,8 @@ void Pool::check_operation(TimePoint now) {
     case Operation::Kind::drain:
       if (quiet) return finish({});
       if (now < operation_->deadline) return;
-      return finish(Error{ErrorCode::deadline_exceeded,
-                          options_.adapter + " has " + std::to_string(requests_.size()) + " requests left; it goes on draining"});
+      return finish(Error{ErrorCode::deadline_exceeded, options_.adapter + " has " + std::to_string(left) +
+                                                            (left == 1 ? " request" : " requests") + " left; it goes on draining"});
     case Operation::Kind::close:
       if (mode_ == Mode::closed) return finish({});
       if (now < operation_->deadline) return;

@@ -154,7 +154,9 @@ std::string Pool::describe_exit(const WorkerProcess& worker, const WorkerProcess
   if (ran) text = (text.empty() ? "it " : text + "; it ") + exit.status.words();
   if (!exit.was_ready && worker.pid() != 0 && exit.reason.empty() && exit.status.status >= 0 &&
       options_.launch.channel == ChannelKind::fd) {
-    text += " before it was ready (if it speaks on stdin and stdout, set channel: stdio)";
+    text += " before it was ready (one that speaks on stdin and stdout is configured as " + options_.adapter + ": {command: [";
+    for (const auto& word : options_.launch.command) text += (&word == &options_.launch.command.front() ? "" : ", ") + word;
+    text += "], channel: stdio})";
   }
   return text;
 }

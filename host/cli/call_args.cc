@@ -91,6 +91,23 @@ class ArgReader {
   json args_ = json::object();
 };
 
+constexpr std::size_t kLongestNoted = 60;  // bytes of an argument that is worth repeating
+
+/// What a text would be as JSON; nothing if it would be no value, or a text.
+std::string kind_of(const std::string& text) {
+  const auto value = json::parse(text, nullptr, false);
+  if (value.is_number()) return "a number";
+  if (value.is_boolean() || value.is_null()) return text;
+  if (value.is_array()) return "a list";
+  return value.is_object() ? "a map" : "";
+}
+
+std::string note_on_text(const std::string& key, const std::string& value) {
+  const auto kind = kind_of(value);
+  if (kind.empty()) return {};
+  return "note: " + key + "=" + value + " is a text; " + kind + " is written " + key + ":=" + value + "\n";
+}
+
 }  // namespace
 
 Result<json> parse_call_args(const std::vector<std::string>& arguments, Codec codec, const ArgSources& sources) {
@@ -101,6 +118,18 @@ Result<json> parse_call_args(const std::vector<std::string>& arguments, Codec co
   auto args = std::move(reader).finish();
   if (codec == Codec::json) return {boost::system::in_place_value, std::move(args)};
   return from_printable(std::move(args));
+}
+
+std::string notes_on_texts(const std::vector<std::string>& arguments, ErrorCode code) {
+  std::string notes;
+  if (code != ErrorCode::invalid_args && code != ErrorCode::bad_request && code != ErrorCode::invalid_configuration) return notes;
+  for (const auto& argument : arguments) {
+    const auto equals = argument.find('=');
+    const bool other_form = argument.starts_with("{") || argument.starts_with("@");
+    if (other_form || argument.size() > kLongestNoted || equals == std::string::npos || equals == 0) continue;
+    if (argument[equals - 1] != ':') notes += note_on_text(argument.substr(0, equals), argument.substr(equals + 1));
+  }
+  return notes;
 }
 
 Result<json> parse_meta(const std::vector<std::string>& pairs) {

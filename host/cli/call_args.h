@@ -21,6 +21,9 @@ struct ArgSources {
 /// With msgpack, {"$bin": base64} becomes bin, and key=@file too if the file is no UTF-8.
 Result<nlohmann::json> parse_call_args(const std::vector<std::string>& arguments, Codec codec, const ArgSources& sources);
 
+/// Lines for the user, where `code` may come of a text in place of another value: how those `arguments` that look like one are written.
+std::string notes_on_texts(const std::vector<std::string>& arguments, ErrorCode code);
+
 /// The `meta` of a request out of key=text pairs; null for none.
 Result<nlohmann::json> parse_meta(const std::vector<std::string>& pairs);
 

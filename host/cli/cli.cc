@@ -21,10 +21,11 @@ namespace {
 
 bool no_colour(const EnvLookup& env) { return lookup(env, "NO_COLOR").has_value() || lookup(env, "TERM") == "dumb"; }
 
-std::string config_error_text(const ConfigError& error, bool json) {
+/// `pons check` prints the faults alone, as a compiler does, for editors.
+std::string config_error_text(const ConfigError& error, Verb verb, bool json) {
   if (!json) {
     std::string text;
-    for (const auto& issue : error.issues()) text += harmless(issue.to_string()) + "\n";
+    for (const auto& issue : error.issues()) text += (verb == Verb::check ? "" : "error: ") + harmless(issue.to_string()) + "\n";
     return text;
   }
   const auto details = nlohmann::json{{"issues", to_json(error.issues())}};
@@ -50,6 +51,7 @@ int run(const std::vector<std::string>& arguments, const Surroundings& surroundi
   ::signal(SIGPIPE, SIG_IGN);
   Output out(surroundings.out, no_colour(surroundings.env));
   Output err(surroundings.err, no_colour(surroundings.env));
+  Verb verb{};
   bool json = false;
   try {
     const auto parsed = parse(arguments);
@@ -58,12 +60,13 @@ int run(const std::vector<std::string>& arguments, const Surroundings& surroundi
       return written({out, err});
     }
     const auto& options = std::get<Options>(parsed);
+    verb = options.verb;
     json = options.json;
     return run_command(options, surroundings, {out, err});
   } catch (const Fault& fault) {
     return fail(fault.status(), "error: " + harmless(fault.what()) + "\n", err);
   } catch (const ConfigError& error) {
-    return fail(ExitStatus::usage, config_error_text(error, json), err);
+    return fail(ExitStatus::usage, config_error_text(error, verb, json), err);
   } catch (const std::exception& error) {
     return fail(ExitStatus::failed, std::string("error: ") + harmless(error.what()) + "\n", err);
   }

@@ -48,10 +48,12 @@ class Command {
         outputs_(outputs),
         request_(read_request(options, surroundings.in)),
         control_(read_control(options, surroundings.in)),
+        env_(surroundings.env),
         link_(options.host, surroundings, embedding(options), options.json ? LogLevel::off : LogLevel::warn) {}
 
   int run() {
     const int status = dispatch();
+    note_short_life();
     link_.close(status != 0);
     return status;
   }
@@ -115,7 +117,7 @@ class Command {
       case Verb::enroll:
       case Verb::update:
       case Verb::reload:
-        return run_control(options_, *control_, link_, outputs_);
+        return run_control(options_, *control_, link_, outputs_, env_);
       case Verb::serve:
       case Verb::check:
         break;  // they talk to no host
@@ -157,6 +159,16 @@ class Command {
     return finish("host:end_session", link_.call("host:end_session", std::move(args), timed(kHostPatience)));
   }
 
+  /// What a host keeps is gone with it, and one that was started here ends with its command.
+  void note_short_life() {
+    if (!link_.embedded() || options_.json) return;
+    const bool by_adapter = link_.socket().empty();
+    const bool another_was_meant = options_.host.name && !by_adapter;
+    if (!options_.session_id && !options_.resource_id && !gave_resource_ && !another_was_meant) return;
+    const auto why = by_adapter ? "--adapter serves in this process" : "no host runs at " + link_.socket();
+    outputs_.err.write("note: " + harmless(why) + "; this host lived for this command only, and its sessions and resources with it\n");
+  }
+
   int call();
   int finish(const std::string& command, const Result<json>& answer);
 
@@ -164,7 +176,9 @@ class Command {
   Outputs outputs_;
   Request request_;
   std::optional<ControlRequest> control_;
+  EnvLookup env_;
   HostLink link_;
+  bool gave_resource_ = false;
 };
 
 int Command::call() {
@@ -191,6 +205,7 @@ int Command::call() {
 int Command::finish(const std::string& command, const Result<json>& answer) {
   if (!outputs_.out.good()) return written(outputs_);
   if (answer) {
+    gave_resource_ = answer->is_object() && answer->contains("resource_id");
     const bool for_people = outputs_.out.terminal() && !options_.json && !options_.stream;
     outputs_.out.write((for_people ? pretty(*answer, outputs_.out.colour()) : one_line(*answer)) + "\n");
     return written(outputs_);
@@ -202,7 +217,9 @@ int Command::finish(const std::string& command, const Result<json>& answer) {
   }
   const auto meant = suggest_commands(link_, command, error);
   outputs_.err.write(options_.json ? error_json(error, meant, options_.idempotent) : error_text(error, meant));
+  if (!options_.json) outputs_.err.write(harmless(notes_on_texts(options_.arguments, error.code)));
   if (error.code == ErrorCode::unknown_namespace) {
+    if (meant.empty() && !options_.json) outputs_.err.write(harmless(known_adapters(link_)));
     for (const auto& warning : link_.warnings()) outputs_.err.write("note: left out: " + harmless(warning.to_string()) + "\n");
   }
   return static_cast<int>(exit_status_of(error.code));

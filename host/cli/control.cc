@@ -1,5 +1,6 @@
 #include "host/cli/control.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -8,6 +9,8 @@
 #include "host/cli/fault.h"
 #include "host/cli/json_text.h"
 #include "host/cli/progress_line.h"
+#include "host/cli/suggestions.h"
+#include "host/cli/target.h"
 #include "host/config/document.h"
 
 namespace pons::cli {
@@ -81,8 +84,24 @@ std::string list_of(const json& names) {
   return text;
 }
 
-/// The outcome in a line for people.
-std::string outcome_text(const Options& options, const json& answer) {
+/// `added: x; removed: y; changed: a, b`. The host names all of them under `changed`.
+std::string reload_text(const json& answer) {
+  std::string text;
+  json rest = answer.value("changed", json::array());
+  const auto say = [&text](const std::string& what, const json& names) {
+    if (!names.empty()) text += (text.empty() ? "" : "; ") + what + ": " + list_of(names);
+  };
+  for (const std::string what : {"added", "removed"}) {
+    const auto names = answer.value(what, json::array());
+    say(what, names);
+    for (const auto& name : names) rest.erase(std::remove(rest.begin(), rest.end(), name), rest.end());
+  }
+  say("changed", rest);
+  return text.empty() ? "nothing changed" : text;
+}
+
+/// The outcome in a line for people. `host` is what they call the host.
+std::string outcome_text(const Options& options, const json& answer, const std::string& host) {
   const auto state = answer.value("state", "");
   const auto& name = options.adapter;
   switch (options.verb) {
@@ -90,8 +109,8 @@ std::string outcome_text(const Options& options, const json& answer) {
       return "started " + name + ": " + state;
     case Verb::stop:
       if (!name.empty()) return "stopped " + name;
-      return "stopped " + answer.value("name", "the host") + " (pid " + std::to_string(answer.value("pid", 0)) +
-             "): " + count_of(answer, "workers") + ", " + count_of(answer, "sessions") + ", " + count_of(answer, "requests");
+      return "stopped " + host + " (pid " + std::to_string(answer.value("pid", 0)) + "): " + count_of(answer, "workers") + ", " +
+             count_of(answer, "sessions") + ", " + count_of(answer, "requests");
     case Verb::restart:
       return "restarted " + name + ": " + state;
     case Verb::drain:
@@ -102,10 +121,8 @@ std::string outcome_text(const Options& options, const json& answer) {
       return "registered " + name + ": " + state;
     case Verb::update:
       return "updated " + name + ": " + state;
-    case Verb::reload: {
-      const auto names = list_of(answer.value("changed", json::array()));
-      return names.empty() ? "nothing changed" : "changed: " + names;
-    }
+    case Verb::reload:
+      return reload_text(answer);
     case Verb::serve:
     case Verb::call:
     case Verb::ping:
@@ -134,8 +151,8 @@ std::string event_text(const Event& event) {
 
 class Control {
  public:
-  Control(const Options& options, const ControlRequest& request, HostLink& link, Outputs outputs)
-      : options_(options), request_(request), link_(link), outputs_(outputs) {}
+  Control(const Options& options, const ControlRequest& request, HostLink& link, Outputs outputs, const EnvLookup& env)
+      : options_(options), request_(request), link_(link), outputs_(outputs), env_(env) {}
 
   int run() {
     watch();
@@ -166,7 +183,8 @@ class Control {
   }
 
   int succeeded(const json& answer) {
-    outputs_.out.write((options_.json ? one_line(answer) : harmless(outcome_text(options_, answer))) + "\n");
+    const auto host = host_title(answer.value("name", ""), link_.socket(), env_);
+    outputs_.out.write((options_.json ? one_line(answer) : harmless(outcome_text(options_, answer, host))) + "\n");
     if (const auto fixed = list_of(answer.value("restart_needed", json::array())); !fixed.empty() && !options_.json) {
       outputs_.err.write("note: what changed under `host` takes a new start of the host: " + harmless(fixed) + "\n");
     }
@@ -174,10 +192,13 @@ class Control {
   }
 
   int failed(const Error& error) {
-    std::vector<std::string> near;
-    if (error.details.is_object() && error.details.contains("nearest")) near = error.details["nearest"].get<std::vector<std::string>>();
+    const auto near = nearest_adapters(error);
     outputs_.err.write(options_.json ? error_json(error, near, false) : error_text(error, near));
     if (link_.interrupts().count() > 0) return link_.interrupts().exit_status();
+    if (!options_.json) {
+      outputs_.err.write(harmless(notes_on_texts(options_.arguments, error.code)));
+      if (error.code == ErrorCode::unknown_namespace && near.empty()) outputs_.err.write(harmless(known_adapters(link_)));
+    }
     const bool wrong_config = error.code == ErrorCode::invalid_args || error.code == ErrorCode::invalid_configuration;
     return static_cast<int>(wrong_config ? ExitStatus::usage : exit_status_of(error.code));
   }
@@ -186,6 +207,7 @@ class Control {
   const ControlRequest& request_;
   HostLink& link_;
   Outputs outputs_;
+  const EnvLookup& env_;
   ProgressLine progress_{outputs_.err};
 };
 
@@ -220,8 +242,8 @@ std::optional<ControlRequest> read_control(const Options& options, int in) {
   return request;
 }
 
-int run_control(const Options& options, const ControlRequest& request, HostLink& link, Outputs outputs) {
-  return Control(options, request, link, outputs).run();
+int run_control(const Options& options, const ControlRequest& request, HostLink& link, Outputs outputs, const EnvLookup& env) {
+  return Control(options, request, link, outputs, env).run();
 }
 
 }  // namespace pons::cli

@@ -21,7 +21,7 @@ struct ControlRequest {
 std::optional<ControlRequest> read_control(const Options& options, int in);
 
 /// Sends it and waits for the outcome, which is the exit status. On a terminal it tells meanwhile how far things are.
-int run_control(const Options& options, const ControlRequest& request, HostLink& link, Outputs outputs);
+int run_control(const Options& options, const ControlRequest& request, HostLink& link, Outputs outputs, const EnvLookup& env);
 
 /// `pool.size` to {"pool": {"size": ...}}, for every key of `flat` with a dot in it.
 nlohmann::json nested(const nlohmann::json& flat);

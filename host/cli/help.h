@@ -38,9 +38,9 @@ inline constexpr std::string_view kCallExamples =
     "\nExamples:\n"
     "  pons call echo:echo text=hi count:=3\n"
     "  pons call xgboost:create_model dataset=iris 'params:={\"max_depth\": 3}'\n"
-    "  pons call xgboost:execute_resource --resource model-1f... inputs:=@rows.json\n"
+    "  pons call xgboost:execute_resource --resource model-1f... 'inputs:={\"rows\": [[5.1, 3.5, 1.4, 0.2]]}'\n"
     "  pons call echo:stream n:=5 --stream --timeout 10s | head -2\n"
-    "  pons call --adapter ./hello.py greet name=Ada\n";
+    "  pons call --adapter ./hello greet name=Ada\n";
 
 inline constexpr std::string_view kPingExamples =
     "\nExamples:\n"
@@ -52,7 +52,7 @@ inline constexpr std::string_view kInfoExamples =
     "\nExamples:\n"
     "  pons info                          the host\n"
     "  pons info echo                     the adapter echo, and its commands\n"
-    "  pons info --adapter ./hello.py\n";
+    "  pons info --adapter ./hello\n";
 
 inline constexpr std::string_view kStatsExamples =
     "\nExamples:\n"
@@ -106,7 +106,7 @@ inline constexpr std::string_view kScaleExamples =
 inline constexpr std::string_view kRegisterExamples =
     "\nFILE, if its name ends in .yaml, .yml or .json, holds what could stand under the adapter's name in a configuration.\n"
     "\nExamples:\n"
-    "  pons register hello ./hello.py\n"
+    "  pons register hello ./hello\n"
     "  pons register iris iris.yaml\n";
 
 inline constexpr std::string_view kUpdateExamples =

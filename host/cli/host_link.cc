@@ -43,6 +43,19 @@ bool nobody_there(const Error& error) {
   return number == ENOENT || number == ECONNREFUSED;
 }
 
+/// Where the chosen file says that its host is, whatever else is wrong with it.
+std::optional<HostConfig> address_in_file(const HostChoice& choice, const Surroundings& surroundings) {
+  const auto file = chosen_config_file(choice, surroundings.env);
+  if (!file) return std::nullopt;
+  try {
+    return load_host_address(*file, context_of(surroundings));
+  } catch (const ConfigError& error) {
+    auto issues = error.issues();
+    issues.back().message += " (--socket PATH or --name NAME reach a running host, whatever its file says)";
+    throw ConfigError(std::move(issues));
+  }
+}
+
 }  // namespace
 
 Config load_chosen(const HostChoice& choice, const Surroundings& surroundings) {
@@ -53,18 +66,14 @@ Config load_chosen(const HostChoice& choice, const Surroundings& surroundings) {
 }
 
 HostLink::HostLink(const HostChoice& choice, const Surroundings& surroundings, Embedding embedding, LogLevel log_level) {
-  const auto named_config = [&]() -> std::optional<Config> {
-    if (!chosen_config_file(choice, surroundings.env)) return std::nullopt;
-    return load_chosen(choice, surroundings);
-  };
-  const auto target = choose_target(choice, surroundings.env, named_config);
+  const auto target = choose_target(choice, surroundings.env, [&] { return address_in_file(choice, surroundings); });
   socket_ = target.socket;
+  from_variable_ = target.from_variable;
   if (embedding == Embedding::no_connect) return;
   if (!socket_.empty() && try_connect()) return;
-  if (!socket_.empty() && !why_not_.details.is_object()) throw Fault(ExitStatus::usage, why_not_.message);  // no such path can be
   const bool embed = embedding == Embedding::allowed && target.may_embed;
   if (!socket_.empty() && (!embed || !nobody_there(why_not_))) {
-    throw Fault(ExitStatus::no_host, "no host answers: " + why_not_.message + (embed ? "" : "\nStart one with: pons serve"));
+    throw Fault(ExitStatus::no_host, nobody_answers() + (embed ? "" : "\nStart one with: pons serve"));
   }
   embedded_.emplace(io_, load_chosen(choice, surroundings), surroundings.err, log_level);
   client_.emplace(io_, embedded_->connect());
@@ -76,6 +85,7 @@ bool HostLink::try_connect() {
   auto socket = connect_unix(socket_);
   if (!socket) {
     why_not_ = socket.error();
+    if (!why_not_.details.is_object()) throw Fault(ExitStatus::usage, why_not_.message + std::string(origin()));  // no such path can be
     return false;
   }
   process_ = process_of(socket->get());
@@ -141,10 +151,13 @@ Result<json> HostLink::ping_until_answered(const std::string& command, milliseco
       if ((!lost && !answer.error().may_retry(true)) || Clock::now() >= deadline) return answer;
     }
     if (interrupts_.count() > 0) return Error{ErrorCode::cancelled, "Interrupted."};
-    if (Clock::now() >= deadline) throw Fault(ExitStatus::no_host, "no host answers: " + why_not_.message);
+    if (Clock::now() >= deadline) throw Fault(ExitStatus::no_host, nobody_answers());
     pause_for(std::clamp(left, milliseconds(1), kTick));
   }
 }
+
+std::string_view HostLink::origin() const { return from_variable_ ? kFromVariable : std::string_view(); }
+std::string HostLink::nobody_answers() const { return "no host answers: " + why_not_.message + std::string(origin()); }
 
 bool HostLink::gone() const {
   if (!process_) return !client_->connected() && !connect_unix(socket_);

@@ -55,11 +55,14 @@ class HostLink {
 
  private:
   bool try_connect();
+  [[nodiscard]] std::string_view origin() const;
+  [[nodiscard]] std::string nobody_answers() const;
   [[nodiscard]] bool gone() const;
   void pause_for(std::chrono::milliseconds time);
 
   boost::asio::io_context io_{1};
   std::string socket_;
+  bool from_variable_ = false;
   UniqueFd process_;  // a pidfd of the running host; none where it cannot be seen
   Error why_not_;     // of the last attempt to connect
   std::optional<EmbeddedHost> embedded_;

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -20,22 +21,27 @@ int run_check(const Options& options, const Surroundings& surroundings, Outputs 
   std::string names;
   for (const auto& adapter : config.adapters) names += (names.empty() ? "" : ", ") + adapter.pool.adapter;
   const auto count = config.adapters.size();
-  const auto what = config.file.empty() ? std::string("built-in configuration") : config.file;
+  const auto what = chosen_config_file(options.host, surroundings.env).value_or("built-in configuration");
   outputs.out.write(harmless(what) + ": ok, " + std::to_string(count) + (count == 1 ? " adapter" : " adapters") +
                     (count == 0 ? "" : ": " + names) + "\n");
   return written(outputs);
 }
 
 int run_serve(const Options& options, const Surroundings& surroundings) {
-  const auto read = [options, surroundings] {
-    auto config = load_chosen(options.host, surroundings);
-    if (options.host.name) config.host.name = *options.host.name;
+  const auto read = [surroundings](const HostChoice& choice) {
+    auto config = load_chosen(choice, surroundings);
+    if (choice.name) config.host.name = *choice.name;
     return config;
   };
-  auto config = read();
+  auto config = read(options.host);
+  // What is said of it later is read elsewhere.
+  auto whole = options.host;
+  if (const auto file = chosen_config_file(whole, surroundings.env)) whole.config = std::filesystem::absolute(*file).string();
   auto socket = choose_listener(options, surroundings.env, config);
   auto state_dir = choose_state_dir(options, surroundings.env, config, socket);
-  return serve({std::move(config), options.stdio, std::move(socket), std::move(state_dir), read});
+  const bool from_variable = !options.host.socket && !options.host.name && lookup(surroundings.env, "PONS_SOCKET");
+  return serve({std::move(config), options.stdio, std::move(socket), from_variable ? std::string(kFromVariable) : std::string(),
+                std::move(state_dir), [read, whole] { return read(whole); }});
 }
 
 }  // namespace pons::cli

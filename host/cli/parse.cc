@@ -7,6 +7,7 @@
 
 #include "host/cli/fault.h"
 #include "host/cli/help.h"
+#include "host/config/config.h"
 #include "host/nearest.h"
 #include "host/units.h"
 #include "protocol/envelope.h"
@@ -61,6 +62,7 @@ constexpr Control kControls[] = {
     {Verb::update, "update", "Change the configuration of an adapter in a running host.", kUpdateExamples, kWaits},
     {Verb::reload, "reload", "Let the host read its configuration again, and serve what it says now.", kReloadExamples, kWaits},
 };
+constexpr std::string_view kHostNameExpected = "expected a name of letters, digits, `.`, `_`, `-`, 64 at most, a letter or digit first";
 constexpr std::size_t kMostWorkers = 10'000;
 
 /// The command line's grammar: one sub-command a verb, each writing into the one Options.
@@ -95,11 +97,18 @@ class Grammar {
     return *command;
   }
 
+  CLI::Option& add_name(CLI::App& command, const std::string& text) {
+    const auto problem = [](const std::string& name) {
+      return valid_host_name(name) ? std::string() : std::string(kHostNameExpected) + ", got \"" + name + "\"";
+    };
+    return *command.add_option("--name", options_.host.name, text)->type_name("NAME")->check(problem);
+  }
+
   void add_host(CLI::App& command, bool embeds) {
     const std::string group = "Which host";
     auto* socket =
         command.add_option("--socket", options_.host.socket, "Socket of the host [PONS_SOCKET].")->type_name("PATH")->group(group);
-    command.add_option("--name", options_.host.name, "Name of the host, for its default socket.")->type_name("NAME")->group(group);
+    add_name(command, "Name of the host, for its default socket.").group(group);
     command.add_option("-c,--config", options_.host.config, "Its configuration [PONS_CONFIG].")->type_name("FILE")->group(group);
     if (!embeds) return;
     auto* none = command.add_flag("--no-embedded", options_.host.no_embedded, "Start no host in this process if none runs.")->group(group);
@@ -134,7 +143,7 @@ class Grammar {
     command.add_option("-c,--config", options_.host.config, "Its configuration [PONS_CONFIG].")->type_name("FILE");
     command.add_flag("--stdio", options_.stdio, "Serve stdin and stdout; no socket unless --socket or --name is given.");
     command.add_option("--socket", options_.host.socket, "Listen there [PONS_SOCKET].")->type_name("PATH");
-    command.add_option("--name", options_.host.name, "Name of the host: of its socket and its state.")->type_name("NAME");
+    add_name(command, "Name of the host: of its socket and its state.");
   }
 
   void add_call() {
@@ -187,10 +196,11 @@ class Grammar {
     auto& command = verb(Verb::sessions, "sessions", "List the sessions, or end one.", kSessionsExamples);
     add_json(command);
     add_host(command, false);
-    command.fallthrough();
     auto& end = verb(Verb::end_session, "end", "End a session and free what it holds.", kSessionsExamples, &command);
     end.add_option("ID", options_.session_id, "The session.")->type_name("")->required();
     end.add_option("--in", options_.adapter, "Only in this adapter.")->type_name("ADAPTER");
+    add_json(end);
+    add_host(end, false);
   }
 
   void add_control(const Control& control) {
@@ -200,10 +210,12 @@ class Grammar {
           .required(control.verb != Verb::stop);
     }
     if (control.verb == Verb::scale) {
-      command.add_option("N", options_.size, "How many workers.")
-          ->type_name("")
-          ->required()
-          ->check(CLI::Range(std::size_t{1}, kMostWorkers));
+      command.add_option("N", options_.size, "How many workers.")->type_name("")->required()->check([](const std::string& text) {
+        const bool digits = !text.empty() && text.size() <= 5 && text.find_first_not_of("0123456789") == std::string::npos;
+        const auto size = digits ? std::stoul(text) : 0;
+        if (size >= 1 && size <= kMostWorkers) return std::string();
+        return "expected a number of workers from 1 to " + std::to_string(kMostWorkers) + ", got \"" + text + "\"";
+      });
     }
     if (control.verb == Verb::enroll) {
       command.add_option("FILE", options_.file, "Its entry, in YAML or JSON; or a Python file, a program, an adapter's folder.")
@@ -257,16 +269,27 @@ std::string full_name(const CLI::App& app) {
   return app.get_parent() == nullptr ? app.get_name() : full_name(*app.get_parent()) + " " + app.get_name();
 }
 
+/// The line of its help that shows what may be given.
+std::string usage_of(const CLI::App& app) {
+  const auto help = app.help(app.get_parent() == nullptr ? std::string() : full_name(*app.get_parent()));
+  const auto begin = help.find("Usage: ");
+  return begin == std::string::npos ? std::string() : help.substr(begin, help.find('\n', begin) - begin);
+}
+
 void Grammar::explain(const CLI::ParseError& error) const {
   const auto& app = innermost();
-  const auto see_help = "\nTry: " + full_name(app) + " --help";
-  if (const auto extras = app.remaining(true); dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
-    const auto& first = extras.front();
-    const bool option = first.starts_with("-");
-    const auto near = option ? did_you_mean(first.substr(0, first.find('=')), option_names(app)) : std::string();
-    throw Fault(ExitStatus::usage, (option ? "unknown option \"" : "unexpected argument \"") + first + "\"" + near + see_help);
+  const auto see_help = "\n" + usage_of(app) + "\nTry: " + full_name(app) + " --help";
+  const auto extras = app.remaining(true);
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || extras.empty()) throw Fault(ExitStatus::usage, error.what() + see_help);
+  const auto& first = extras.front();
+  if (first.starts_with("-")) {
+    const auto near = did_you_mean(first.substr(0, first.find('=')), option_names(app));
+    throw Fault(ExitStatus::usage, "unknown option \"" + first + "\"" + near + see_help);
   }
-  throw Fault(ExitStatus::usage, error.what() + see_help);
+  std::string all;
+  for (const auto& extra : extras) all += (all.empty() ? "\"" : ", \"") + extra + "\"";
+  const std::string what = extras.size() == 1 ? "unexpected argument " : "unexpected arguments ";
+  throw Fault(ExitStatus::usage, what + all + did_you_mean(first, verb_names(app)) + see_help);
 }
 
 std::variant<Options, Notice> Grammar::parse(const std::vector<std::string>& arguments) {
@@ -288,6 +311,9 @@ std::variant<Options, Notice> Grammar::parse(const std::vector<std::string>& arg
     return Notice{std::string(version.what()) + "\n"};
   } catch (const CLI::ParseError& error) {
     explain(error);
+  }
+  if (options_.wait && options_.host.adapter_path) {
+    throw Fault(ExitStatus::usage, "--wait is for a host that runs, and --adapter starts one for this command: give one of the two");
   }
   return options_;
 }

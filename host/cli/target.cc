@@ -6,8 +6,8 @@ namespace pons::cli {
 
 namespace {
 
-std::string socket_of(const Config& config, const EnvLookup& env) {
-  return config.host.socket.empty() ? default_socket_path(config.host.name, env) : config.host.socket;
+std::string socket_of(const HostConfig& host, const EnvLookup& env) {
+  return host.socket.empty() ? default_socket_path(host.name, env) : host.socket;
 }
 
 /// The path in one word, as in %tmp%lab.sock.
@@ -30,12 +30,12 @@ std::optional<std::string> chosen_config_file(const HostChoice& choice, const En
   return choice.config ? choice.config : lookup(env, "PONS_CONFIG");
 }
 
-Target choose_target(const HostChoice& choice, const EnvLookup& env, const std::function<std::optional<Config>()>& config) {
+Target choose_target(const HostChoice& choice, const EnvLookup& env, const std::function<std::optional<HostConfig>()>& config) {
   if (choice.adapter_path) return {{}, true};
   if (choice.socket) return {*choice.socket, false};
   const bool may_embed = !choice.no_embedded;
   if (choice.name) return {default_socket_path(*choice.name, env), may_embed};
-  if (const auto socket = lookup(env, "PONS_SOCKET")) return {*socket, false};
+  if (const auto socket = lookup(env, "PONS_SOCKET")) return {*socket, false, true};
   if (const auto chosen = config()) return {socket_of(*chosen, env), may_embed};
   return {default_socket_path(HostConfig{}.name, env), may_embed};
 }
@@ -45,7 +45,12 @@ std::optional<std::string> choose_listener(const Options& options, const EnvLook
   if (options.host.name) return default_socket_path(*options.host.name, env);
   if (options.stdio) return std::nullopt;
   if (const auto socket = lookup(env, "PONS_SOCKET")) return std::filesystem::absolute(*socket).string();
-  return socket_of(config, env);
+  return socket_of(config.host, env);
+}
+
+std::string host_title(const std::string& name, const std::string& socket, const EnvLookup& env) {
+  const bool named = name != HostConfig{}.name || socket == default_socket_path(name, env);
+  return named ? name : "the host at " + socket;
 }
 
 std::optional<std::string> choose_state_dir(const Options& options, const EnvLookup& env, const Config& config,

@@ -9,12 +9,15 @@
 #include "host/config/adapter_folder.h"
 #include "host/config/loader.h"
 #include "host/config/schema_check.h"
+#include "host/config/settings.h"
 
 namespace pons {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+
+constexpr std::size_t kMaxHostName = 64;
 
 std::optional<std::string> process_variable(const std::string& name) {
   const char* const value = std::getenv(name.c_str());
@@ -64,13 +67,24 @@ std::vector<fs::path> adapter_search_path(const EnvLookup& env, const fs::path& 
 }
 
 Config load_config(const fs::path& file, const ConfigContext& context) {
-  Document document = read_document(absolute_from(context.current_dir, file));
-  document.file = file.string();
-  return load_document(document, file, SchemaCheck(), context);
+  return load_document(read_document(absolute_from(context.current_dir, file), file.string()), file, SchemaCheck(), context);
 }
 
 Config parse_config(std::string_view text, const fs::path& file, const ConfigContext& context) {
   return load_document(parse_document(text, file.string()), file, SchemaCheck(), context);
+}
+
+HostConfig load_host_address(const fs::path& file, const ConfigContext& context) {
+  const fs::path absolute = absolute_from(context.current_dir, file);
+  Document document = read_document(absolute, file.string());
+  json address = json::object();
+  for (const char* key : {"name", "socket"}) {
+    if (const json* const said = find_at(document.value, {"host", key})) address[key] = *said;
+  }
+  document.value = {{"host", std::move(address)}};
+  std::vector<ConfigIssue> issues = SchemaCheck().check(document, DocumentKind::config);
+  if (!issues.empty()) throw ConfigError(std::move(issues));
+  return host_settings(document, absolute.parent_path(), issues);
 }
 
 Config default_config(const ConfigContext& context) { return load_document(Document{}, {}, SchemaCheck(), context); }
@@ -93,6 +107,12 @@ Config config_of(std::vector<AdapterConfig> adapters) {
   config.adapters = std::move(adapters);
   if (config.adapters.size() == 1) config.default_adapter = config.adapters.front().pool.adapter;
   return config;
+}
+
+bool valid_host_name(std::string_view name) {
+  const auto alphanumeric = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); };
+  const auto allowed = [&](char c) { return alphanumeric(c) || c == '.' || c == '_' || c == '-'; };
+  return !name.empty() && name.size() <= kMaxHostName && alphanumeric(name.front()) && std::all_of(name.begin(), name.end(), allowed);
 }
 
 std::string default_socket_path(const std::string& name, const EnvLookup& env) {

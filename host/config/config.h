@@ -89,6 +89,10 @@ Config load_config(const std::filesystem::path& file, const ConfigContext& conte
 /// The same for text; `file` names it in messages and gives the folder that relative paths count from.
 Config parse_config(std::string_view text, const std::filesystem::path& file, const ConfigContext& context);
 
+/// What finds a running host in a file: its name and socket, the rest left at its default. Nothing else in the file has to be right.
+/// Throws ConfigError if it is no YAML or JSON, or one of the two cannot be used.
+HostConfig load_host_address(const std::filesystem::path& file, const ConfigContext& context = ConfigContext::of_process());
+
 /// What runs without a file: every adapter on the search path under its own name. One that cannot be served (a broken adapter.yaml, a
 /// required variable missing) is left out, with a warning.
 Config default_config(const ConfigContext& context = ConfigContext::of_process());
@@ -106,6 +110,9 @@ nlohmann::json to_json(const Config& config);
 
 /// One adapter's part of it.
 nlohmann::json to_json(const AdapterConfig& adapter);
+
+/// Whether a host may be called that, wherever it is said: letters, digits, `.`, `_`, `-`, 64 at most, a letter or digit first.
+bool valid_host_name(std::string_view name);
 
 /// $XDG_RUNTIME_DIR/pons/NAME.sock, else /tmp/pons-UID/NAME.sock.
 std::string default_socket_path(const std::string& name, const EnvLookup& env);

@@ -58,10 +58,9 @@ struct Closer {
   ~Closer() { ::close(fd); }
 };
 
-std::string read_file(const std::filesystem::path& path) {
-  const std::string name = path.string();
+std::string read_file(const std::filesystem::path& path, const std::string& name) {
   // Without O_NONBLOCK a named pipe would wait for its writer.
-  const Closer file{::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+  const Closer file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) fail(name, errno == ENOENT ? "no such file; expected a configuration" : std::strerror(errno));
   struct stat info {};
   if (::fstat(file.fd, &info) != 0) fail(name, std::strerror(errno));
@@ -133,6 +132,7 @@ Document parse_document(std::string_view text, const std::string& file) {
   return builder.finish();
 }
 
-Document read_document(const std::filesystem::path& path) { return parse_document(read_file(path), path.string()); }
+Document read_document(const std::filesystem::path& path, const std::string& name) { return parse_document(read_file(path, name), name); }
+Document read_document(const std::filesystem::path& path) { return read_document(path, path.string()); }
 
 }  // namespace pons

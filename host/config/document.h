@@ -54,7 +54,9 @@ struct Document {
 /// JSON if the name ends in .json, else YAML; an empty text is null. Throws ConfigError.
 Document parse_document(std::string_view text, const std::string& file);
 
-/// The same, of a regular file of at most kMaxDocumentBytes. Throws ConfigError that says what is wrong with the file.
+/// The same, of a regular file of at most kMaxDocumentBytes, which messages call `name`. Throws ConfigError that says what is wrong with
+/// the file.
+Document read_document(const std::filesystem::path& path, const std::string& name);
 Document read_document(const std::filesystem::path& path);
 
 }  // namespace pons

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <concepts>
 #include <limits>
 #include <system_error>
@@ -185,7 +186,7 @@ void read_devices(Reader& reader, LaunchOptions& launch) {
 
 void check_program(Reader& reader, const std::string& program) {
   if (program.empty()) return reader.issue({"command", "0"}, "expected the name or path of a program");
-  if (program.find('/') == std::string::npos) return;  // looked up on PATH when it starts
+  if (program.find('/') == std::string::npos) return;  // that waits for the worker's PATH
   std::error_code failed;
   const fs::file_status status = fs::status(program, failed);
   if (!fs::exists(status)) return reader.issue({"command", "0"}, "expected a program, but there is no file " + program);
@@ -193,9 +194,40 @@ void check_program(Reader& reader, const std::string& program) {
   if (::access(program.c_str(), X_OK) != 0) reader.issue({"command", "0"}, "expected a program, but " + program + " is not executable");
 }
 
+bool is_program(const std::string& path) {
+  std::error_code failed;
+  return fs::is_regular_file(path, failed) && ::access(path.c_str(), X_OK) == 0;
+}
+
+/// A bare program name is looked up as it will be when a worker starts; where PATH is not known, only then.
+void check_bare_program(Reader& reader, const LaunchOptions& launch) {
+  if (launch.command.empty() || launch.command.front().empty() || launch.command.front().find('/') != std::string::npos) return;
+  const auto path = std::find_if(launch.env.begin(), launch.env.end(), [](const auto& variable) { return variable.first == "PATH"; });
+  if (path == launch.env.end()) return;
+  const std::string& search = path->second;
+  for (std::size_t begin = 0; begin <= search.size();) {
+    const std::size_t end = std::min(search.find(':', begin), search.size());
+    if (is_program(search.substr(begin, end - begin) + "/" + launch.command.front())) return;
+    begin = end + 1;
+  }
+  reader.issue({"command", "0"},
+               "expected a program, but there is no " + launch.command.front() + " on the worker's PATH (" + search + ")");
+}
+
+/// `python3 /x/worker.py`: the script of an interpreter, if it was given by a path. Other arguments mean what only their program knows.
+void check_script(Reader& reader, const std::vector<std::string>& command) {
+  constexpr std::array<std::string_view, 7> kInterpreters{"python", "python3", "node", "ruby", "perl", "sh", "bash"};
+  if (command.size() < 2 || !command[1].starts_with('/')) return;
+  const std::string program = fs::path(command[0]).filename().string();
+  if (std::find(kInterpreters.begin(), kInterpreters.end(), program) == kInterpreters.end()) return;
+  std::error_code failed;
+  if (!fs::exists(command[1], failed)) reader.issue({"command", "1"}, "expected a script, but there is no file " + command[1]);
+}
+
 void read_launch(Reader& reader, const Layers& layers, LaunchOptions& launch) {
   reader.texts({"command"}, launch.command);
   if (!launch.command.empty()) check_program(reader, launch.command.front());
+  check_script(reader, launch.command);
   launch.working_dir = layers.folder_of({"command"}).string();
   reader.text({"working_dir"}, launch.working_dir);
   std::error_code failed;
@@ -293,6 +325,7 @@ AdapterConfig adapter_settings(const std::string& name, const Layers& layers, co
   read_launch(reader, layers, adapter.pool.launch);
   read_devices(reader, adapter.pool.launch);
   read_environment(reader, layers, env, adapter);
+  check_bare_program(reader, adapter.pool.launch);
   read_pool(reader, adapter.pool);
   read_timeouts(reader, adapter.pool.timeouts);
   read_sessions(reader, adapter.pool.sessions);

@@ -156,6 +156,20 @@ class Handler : public YAML::EventHandler {
   bool saw_document_ = false;
 };
 
+/// A tab at the beginning of one of the lines `from` to `to`, counted from 1.
+std::optional<Position> tab_in_indentation(std::string_view text, int from, int to) {
+  std::size_t begin = 0;
+  for (int line = 1; line <= to; ++line) {
+    const std::size_t end = text.find('\n', begin);
+    const std::size_t content = text.find_first_not_of(' ', begin);
+    if (line >= from && content < end && content < text.size() && text[content] == '\t')
+      return Position{line, static_cast<int>(content - begin) + 1};
+    if (end == std::string_view::npos) break;
+    begin = end + 1;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 json yaml_core_scalar(const std::string& text) {
@@ -185,7 +199,12 @@ void read_yaml(std::string_view text, DocumentBuilder& builder) {
     const Position at = position(e.mark);
     const Position last = handler.last();
     const bool earlier = std::pair(at.line, at.column) < std::pair(last.line, last.column);
-    builder.fail(earlier ? last : at, "not valid YAML: " + e.msg);
+    const Position place = earlier ? last : at;
+    // yaml-cpp takes a tab for the beginning of a text, and stumbles over what follows.
+    if (const auto tab = tab_in_indentation(text, place.line - 1, place.line + 1)) {
+      builder.fail(*tab, "not valid YAML: a tab; lines are indented with spaces alone");
+    }
+    builder.fail(place, "not valid YAML: " + e.msg);
   }
   if (!handler.saw_document()) builder.scalar(nullptr, {1, 1});
 }

@@ -90,6 +90,18 @@ TEST(CallArgs, BytesAreBinOverMessagePack) {
   EXPECT_FALSE(args_of({R"(k:={"$bin": "/wA"})"}, Codec::msgpack));
 }
 
+TEST(CallArgs, TextsThatLookLikeOtherValuesAreNoted) {
+  const std::vector<std::string> given{"size=2", "on=true", "x=null",        "rows=[1]", "o={}", "text=hi",
+                                       "n:=3",   "empty=",  R"({"a=1": 1})", "-",        "@f=1"};
+  EXPECT_EQ(notes_on_texts(given, ErrorCode::invalid_args),
+            "note: size=2 is a text; a number is written size:=2\n"
+            "note: on=true is a text; true is written on:=true\n"
+            "note: x=null is a text; null is written x:=null\n"
+            "note: rows=[1] is a text; a list is written rows:=[1]\n"
+            "note: o={} is a text; a map is written o:={}\n");
+  EXPECT_EQ(notes_on_texts({"size=2"}, ErrorCode::worker_crashed), "");
+}
+
 TEST(CallArgs, MetaIsText) {
   EXPECT_EQ(parse_meta({}).value(), json(nullptr));
   EXPECT_EQ(parse_meta({"user_id=a", "n=1=2"}).value(), (json{{"user_id", "a"}, {"n", "1=2"}}));

@@ -48,7 +48,7 @@ TEST_F(Control, EachSaysWhatItDid) {
   expect({"stop", "w"}, "stopped w\n");
   expect({"update", "w", "pool.size:=3", "env.A=1"}, "updated w: stopped\n");
   expect({"register", "x", PONS_ECHO_FOLDER}, "registered x: idle\n");
-  expect({"reload"}, "changed: w, x\n");
+  expect({"reload"}, "removed: x; changed: w\n");
   expect({"reload"}, "nothing changed\n");
 }
 
@@ -69,7 +69,7 @@ TEST_F(Control, ForProgramsEachIsOneLineOfJson) {
   EXPECT_EQ(result_of({"drain", "w"}), (json{{"name", "w"}, {"state", "draining"}}));
   EXPECT_EQ(result_of({"stop", "w"}), (json{{"name", "w"}, {"state", "stopped"}}));
   EXPECT_EQ(result_of({"register", "x", PONS_ECHO_FOLDER}), (json{{"name", "x"}, {"state", "idle"}}));
-  EXPECT_EQ(result_of({"reload"}), (json{{"changed", {"w", "x"}}}));
+  EXPECT_EQ(result_of({"reload"}), (json{{"changed", {"w", "x"}}, {"removed", {"x"}}}));
   EXPECT_EQ(result_of({"stop"}).at("state"), "draining");
 }
 
@@ -107,7 +107,7 @@ TEST_F(Control, ADrainThatTakesTooLongIsStatusFour) {
   sandbox_.wait_for_output(call, "{\"i\":0}\n");
   const auto ended = run({"drain", "w", "--timeout", "50ms"});
   EXPECT_EQ(ended.status, 4);
-  EXPECT_TRUE(contains(ended.err, "(deadline_exceeded)")) << ended.err;
+  EXPECT_TRUE(contains(ended.err, "error: w has 1 request left; it goes on draining (deadline_exceeded)")) << ended.err;
   ::kill(call, SIGINT);
   EXPECT_EQ(sandbox_.end(call).status, 130);
   EXPECT_EQ(run({"drain", "w"}).status, 0);
@@ -177,6 +177,39 @@ TEST_F(Control, WhatNeedsANewStartIsNoted) {
   EXPECT_EQ(ended.status, 0);
   EXPECT_EQ(ended.out, "nothing changed\n");
   EXPECT_EQ(ended.err, "note: what changed under `host` takes a new start of the host: host.name\n");
+}
+
+TEST_F(Control, WhereNoAdapterIsNearAllAreListed) {
+  serve(config(echo()));
+  for (const auto& words : {Words{"scale", "nosuch", "2"}, Words{"stats", "nosuch"}, Words{"info", "nosuch"}, Words{"start", "hots"}}) {
+    const auto ended = run(words);
+    EXPECT_EQ(ended.status, 1) << words.front();
+    EXPECT_TRUE(contains(ended.err, "\n  adapters: w\n")) << ended.err;
+    EXPECT_FALSE(contains(ended.err, "did you mean")) << ended.err;
+  }
+}
+
+TEST_F(Control, WhatWasTypedIsNotSuggested) {
+  serve(config(echo(), "  weather: {command: " + echo() + "}\n"));
+  const auto end = run({"sessions", "end", "alice", "--in", "nosuch"});
+  EXPECT_FALSE(contains(end.err, "did you mean")) << end.err;
+  const auto drain = run({"call", "host:drain", "name=wether"});
+  EXPECT_TRUE(contains(drain.err, "did you mean weather?")) << drain.err;
+}
+
+TEST_F(Control, ATextInPlaceOfANumberIsExplained) {
+  serve(config(echo()));
+  const auto ended = run({"update", "w", "pool.size=3"});
+  EXPECT_TRUE(contains(ended.err, "\nnote: pool.size=3 is a text; a number is written pool.size:=3\n")) << ended.err;
+  EXPECT_FALSE(contains(run({"update", "w", "pool.size=3", "--json"}).err, "note:"));
+  const auto call = run({"call", "host:scale", "name=w", "size=2"});
+  EXPECT_TRUE(contains(call.err, "\nnote: size=2 is a text; a number is written size:=2\n")) << call.err;
+}
+
+TEST_F(Control, AReloadTellsWhatIsNewGoneAndChanged) {
+  serve(config(echo(), "  old: {command: " + echo() + "}\n"));
+  sandbox_.write_file("pons.yaml", config(echo(), "    log_rate: 1\n  new: {command: " + echo() + "}\n"));
+  expect({"reload"}, "added: new; removed: old; changed: w\n");
 }
 
 }  // namespace

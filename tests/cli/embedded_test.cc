@@ -78,6 +78,14 @@ TEST(Embedded, AdapterIsServedFromAPath) {
   EXPECT_NE(missing.err.find("none"), std::string::npos);
 }
 
+TEST(Embedded, AProgramThatSpeaksOnStdinIsToldWhatToWrite) {
+  Sandbox sandbox;
+  const auto file = sandbox.write_file("bare.py", "");
+  const auto ended = sandbox.run({"call", "--adapter", "./bare.py", "greet"});
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_TRUE(contains(ended.err, "configured as bare: {command: [python3, " + file + "], channel: stdio})")) << ended.err;
+}
+
 TEST(Embedded, ConfigurationIsTakenFromOptionOrVariable) {
   Sandbox sandbox;
   const auto file = sandbox.write_file("pons.yaml", std::string("adapters:\n  mine:\n    adapter: ") + PONS_ECHO_FOLDER + "\n");
@@ -127,6 +135,21 @@ TEST(Embedded, MistypedNamesAreSuggested) {
   const auto verb = sandbox.run({"caal", "echo:echo"});
   EXPECT_EQ(verb.status, 2);
   EXPECT_NE(verb.err.find("did you mean \"call\""), std::string::npos);
+}
+
+TEST(Embedded, WhatEndsWithTheHostIsNoted) {
+  Sandbox sandbox;
+  const auto note = [&](const std::string& name) {
+    return "note: no host runs at " + (sandbox.folder() / "run/pons" / (name + ".sock")).string() +
+           "; this host lived for this command only, and its sessions and resources with it\n";
+  };
+  EXPECT_EQ(sandbox.run({"call", "echo:count", "--session", "alice"}).err, note("default"));
+  EXPECT_EQ(sandbox.run({"call", "echo:create_counter"}).err, note("default"));
+  EXPECT_EQ(sandbox.run({"ping", "--name", "lab"}).err, note("lab"));
+  EXPECT_TRUE(contains(sandbox.run({"call", "echo:execute_resource", "--resource", "counter-1"}).err, note("default")));
+  EXPECT_EQ(sandbox.run({"call", "echo:count", "--session", "alice", "--json"}).err, "");
+  EXPECT_EQ(sandbox.run({"call", "--adapter", PONS_ECHO_FOLDER, "count", "--session", "alice"}).err,
+            "note: --adapter serves in this process; this host lived for this command only, and its sessions and resources with it\n");
 }
 
 TEST(Embedded, DeadlineIsStatusFour) {

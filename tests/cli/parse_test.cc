@@ -130,15 +130,42 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{{"start", "a b"}, "cannot be the name of an adapter"}, Mistake{{"restrat", "echo"}, R"(did you mean "restart")"},
         Mistake{{"drain", "echo", "now"}, R"(unexpected argument "now")"},
         Mistake{{"drain", "echo", "--timeuot", "5s"}, R"(did you mean "--timeout")"}, Mistake{{"scale", "echo"}, "N"},
-        Mistake{{"scale", "echo", "0"}, "N"}, Mistake{{"scale", "echo", "two"}, "N"}, Mistake{{"scale", "echo", "-1"}, "-1"},
+        Mistake{{"scale", "echo", "0"}, "N: expected a number of workers from 1 to 10000, got \"0\""},
+        Mistake{{"scale", "echo", "two"}, "N: expected a number of workers from 1 to 10000, got \"two\""},
+        Mistake{{"scale", "echo", "99999999999999999999"}, "N: expected a number of workers"}, Mistake{{"scale", "echo", "-1"}, "-1"},
         Mistake{{"scale", "echo", "10001"}, "10001"}, Mistake{{"register", "echo"}, "FILE"}, Mistake{{"update", "echo"}, "CHANGES"},
         Mistake{{"update", "echo", "[1]"}, "not an array"}, Mistake{{"reload", "echo"}, R"(unexpected argument "echo")"},
         Mistake{{"call", "x", "--adapter", "p", "--socket", "s"}, "--socket"},
         Mistake{{"call", "x", "--adapter", "p", "--no-embedded"}, "--no-embedded"}, Mistake{{"sessions", "end"}, "ID"},
         Mistake{{"--bogus"}, R"(unknown option "--bogus" before the command)"}, Mistake{{"stats", "--adapter", "p"}, "--adapter"},
-        Mistake{{"call", "x", "--session"}, "--session"}),
+        Mistake{{"call", "x", "--session"}, "--session"},
+        Mistake{{"sessions", "edn", "alice"}, R"(unexpected arguments "edn", "alice"; did you mean "end"?)"},
+        Mistake{{"sessions", "edn", "alice"}, "Usage: pons sessions"},
+        Mistake{{"sessions", "end", "alice", "bob"}, "unexpected argument \"bob\"\nUsage: pons sessions end [OPTIONS] ID\nTry: "},
+        Mistake{{"ping", "--adapter", "./hello", "--wait", "1s"}, "--wait is for a host that runs"}),
     [](const auto& tested) { return "mistake" + std::to_string(tested.index); });
 TEST_P(Mistakes, AreNamed) { EXPECT_NE(fault_of(GetParam().words).find(GetParam().says), std::string::npos) << fault_of(GetParam().words); }
+
+TEST(Parse, NameOfAHostIsChecked) {
+  const std::string longest(64, 'n');
+  for (const auto& verb : {Words{"serve"}, Words{"ping"}, Words{"call", "x"}, Words{"sessions", "end", "s"}, Words{"stop"}}) {
+    for (const auto& name :
+         {std::string("../../esc"), std::string("a/b"), std::string("x y"), std::string(), std::string(".a"), longest + "n"}) {
+      auto words = verb;
+      words.insert(words.end(), {"--name", name});
+      EXPECT_NE(fault_of(words).find("--name: expected a name of letters"), std::string::npos) << fault_of(words);
+    }
+    auto words = verb;
+    words.insert(words.end(), {"--name", longest});
+    EXPECT_EQ(options_of(words).host.name, longest);
+  }
+}
+
+TEST(Parse, OptionsOfTheHostStandBeforeOrBehindEnd) {
+  EXPECT_EQ(options_of({"sessions", "--socket", "/s", "end", "alice"}).host.socket, "/s");
+  const auto help = std::get<Notice>(parse({"sessions", "end", "--help"})).text;
+  for (const auto* option : {"--socket", "--name", "--config", "--json"}) EXPECT_NE(help.find(option), std::string::npos) << option;
+}
 
 TEST(Parse, HelpAndVersionAreNotices) {
   EXPECT_EQ(std::get<Notice>(parse({"--version"})).text, "pons " PONS_VERSION "\n");

@@ -116,6 +116,62 @@ TEST(Running, StopWaitsUntilTheHostHasGone) {
   EXPECT_TRUE(sandbox.left_behind().empty());
 }
 
+TEST(Running, HostWithoutANameIsCalledByItsSocket) {
+  Sandbox sandbox;
+  const auto socket = (sandbox.folder() / "lab.sock").string();
+  const auto host = sandbox.serve({"--socket", socket});
+  EXPECT_TRUE(sandbox.run({"stop", "--socket", socket}).out.starts_with("stopped the host at " + socket + " (pid "));
+  EXPECT_EQ(sandbox.end(host).status, 0);
+}
+
+TEST(Running, HostIsFoundByAConfigurationWithFaults) {
+  Sandbox sandbox;
+  const auto host = sandbox.serve({"--name", "lab"});
+  const auto file = sandbox.write_file("u.yaml", "host: {name: lab}\nadaptres: {}\n");
+  const auto with = [&](const std::vector<std::string>& words) {
+    return sandbox.run(Start{.arguments = words, .env = {{"PONS_CONFIG", file}}});
+  };
+  EXPECT_EQ(with({"workers"}).status, 0);
+  EXPECT_EQ(with({"call", "echo:echo"}).status, 0);
+  EXPECT_EQ(with({"stop"}).status, 0);
+  EXPECT_EQ(sandbox.end(host).status, 0);
+  const auto embedded = with({"call", "echo:echo"});
+  EXPECT_EQ(embedded.status, 2) << "an embedded host needs all of it";
+  EXPECT_TRUE(contains(embedded.err, "error: " + file + ":2:1: adaptres: unknown key")) << embedded.err;
+}
+
+TEST(Running, OtherWaysToAHostAreNamedWhereItsFileIsOfNoUse) {
+  Sandbox sandbox;
+  for (const auto* text : {"host: [\n", "host: {socket: 5}\n"}) {
+    const auto ended = sandbox.run({"stop", "-c", sandbox.write_file("u.yaml", text)});
+    EXPECT_EQ(ended.status, 2);
+    EXPECT_TRUE(contains(ended.err, "(--socket PATH or --name NAME reach a running host, whatever its file says)")) << ended.err;
+  }
+}
+
+TEST(Running, SocketOfTheVariableIsNamedAsSuch) {
+  Sandbox sandbox;
+  const auto socket = (sandbox.folder() / "env.sock").string();
+  const auto file = sandbox.write_file("pons.yaml", "host: {name: lab}\n");
+  const auto with = [&](const std::vector<std::string>& words) {
+    return sandbox.run(Start{.arguments = words, .env = {{"PONS_SOCKET", socket}}});
+  };
+  const auto nobody = with({"workers", "-c", file});
+  EXPECT_EQ(nobody.status, 3);
+  EXPECT_TRUE(contains(nobody.err, socket)) << nobody.err;
+  EXPECT_TRUE(contains(nobody.err, "(from PONS_SOCKET)")) << nobody.err;
+  EXPECT_FALSE(contains(with({"workers", "--socket", "/none"}).err, "PONS_SOCKET"));
+  sandbox.serve({"--socket", socket});
+  const auto second = with({"serve", "-c", file});
+  EXPECT_EQ(second.status, 2);
+  EXPECT_TRUE(contains(second.err, "(from PONS_SOCKET)")) << second.err;
+}
+
+TEST(Running, WaitForAPathThatCannotBeEndsAtOnce) {
+  Sandbox sandbox;
+  EXPECT_EQ(sandbox.run({"ping", "--wait", "1h", "--socket", "/" + std::string(200, 'x')}).status, 2);
+}
+
 TEST(Running, StopLetsRunningRequestsFinishWithinItsTimeout) {
   Sandbox sandbox;
   const auto host = sandbox.serve();

@@ -24,8 +24,11 @@ Config config_with(const std::string& socket, const std::string& name = "default
   return config;
 }
 
-Target target_of(const HostChoice& choice, const Variables& variables, std::optional<Config> config = std::nullopt) {
-  return choose_target(choice, env_of(variables), [&] { return config; });
+Target target_of(const HostChoice& choice, const Variables& variables, const std::optional<Config>& config = std::nullopt) {
+  return choose_target(choice, env_of(variables), [&]() -> std::optional<HostConfig> {
+    if (!config) return std::nullopt;
+    return config->host;
+  });
 }
 
 const Variables kRuntime{{"XDG_RUNTIME_DIR", "/run/u"}};
@@ -41,6 +44,8 @@ TEST(Target, NamedSocketRulesTheEmbeddedHostOut) {
   const auto by_variable = target_of({}, {{"PONS_SOCKET", "/e"}});
   EXPECT_EQ(by_variable.socket, "/e");
   EXPECT_FALSE(by_variable.may_embed);
+  EXPECT_TRUE(by_variable.from_variable);
+  EXPECT_FALSE(target_of({.socket = "/s"}, {{"PONS_SOCKET", "/e"}}).from_variable);
 }
 
 TEST(Target, NoEmbeddedIsObeyed) { EXPECT_FALSE(target_of({.no_embedded = true}, kRuntime).may_embed); }
@@ -77,6 +82,12 @@ TEST(Listener, OptionThenVariableThenConfigurationThenDefault) {
   EXPECT_EQ(choose_listener(options, env_of({{"PONS_SOCKET", "/e"}}), config_with("/c")), "/e");
   EXPECT_EQ(choose_listener(options, env_of(kRuntime), config_with("/c")), "/c");
   EXPECT_EQ(choose_listener(options, env_of(kRuntime), config_with("", "lab")), "/run/u/pons/lab.sock");
+}
+
+TEST(HostTitle, IsTheNameUnlessThereIsOnlyASocket) {
+  EXPECT_EQ(host_title("default", "/run/u/pons/default.sock", env_of(kRuntime)), "default");
+  EXPECT_EQ(host_title("default", "/tmp/lab.sock", env_of(kRuntime)), "the host at /tmp/lab.sock");
+  EXPECT_EQ(host_title("lab", "/tmp/lab.sock", env_of(kRuntime)), "lab");
 }
 
 TEST(ChosenConfig, OptionBeatsVariable) {

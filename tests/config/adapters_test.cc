@@ -26,6 +26,7 @@ defaults:
 )");
     write("lib/echo/worker", "", true);
     write("lib/tree/adapter.yaml", "command: [python3, ./tree.py, tree.py]\ndefaults: {working_dir: ..}\n");
+    write("lib/tree/tree.py", "");
     context_.adapter_path = {root_ / "lib"};
   }
 };

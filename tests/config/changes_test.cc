@@ -15,6 +15,7 @@ class Changes : public ConfigTest {
     write("conf/run.sh", "", true);
     write("lib/demo/adapter.yaml",
           "description: Demo\ncommand: [python3, ./demo.py]\ndefaults: {env: {D: d, E: e}, pool: {size: 2}, timeouts: {stop: 3s}}\n");
+    write("lib/demo/demo.py", "");
     context_.adapter_path = {root_ / "lib"};
     config_ = parse("host: {max_frame: 1MiB}\ndefaults: {env: {F: f}, pool: {queue: 7}}\nadapters: {x: {command: [./run.sh]}, demo: }\n",
                     "conf/pons.yaml");

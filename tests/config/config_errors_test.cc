@@ -226,5 +226,29 @@ TEST_F(ConfigErrors, KeysWithoutBehaviourAreRefusedUnlessTheyAreEmpty) {
             (Lines{"pons.yaml:1:12: defaults.required_packages: not supported by this version"}));
 }
 
+TEST_F(ConfigErrors, ABareProgramIsLookedForOnTheWorkersPath) {
+  write("bin/run", "#!/bin/sh\n", true);
+  write("bin/text", "");
+  const std::string bin = (root_ / "bin").string();
+  env_["PATH"] = "/nowhere:" + bin;
+  EXPECT_TRUE(issues("adapters: {x: {command: [run]}}").empty());
+  EXPECT_EQ(issues("adapters: {x: {command: [text]}}"),
+            (Lines{"pons.yaml:1:26: adapters.x.command[0]: expected a program, but there is no text on the worker's PATH (/nowhere:" + bin +
+                   ")"}));
+  EXPECT_EQ(issues("adapters: {x: {command: [run], env: {PATH: /nowhere}}}"),
+            (Lines{"pons.yaml:1:26: adapters.x.command[0]: expected a program, but there is no run on the worker's PATH (/nowhere)"}));
+  EXPECT_EQ(issues("adapters: {x: {command: [gone], env: {PATH: " + bin + "}}}").size(), 1u);
+  EXPECT_TRUE(issues("adapters: {x: {command: [run], env: {PATH: " + bin + "}}}").empty());
+}
+
+TEST_F(ConfigErrors, TheScriptOfAnInterpreterHasToBeThere) {
+  write("there.py", "");
+  EXPECT_TRUE(issues("adapters: {x: {command: [python3, ./there.py, ./out.txt]}}").empty());
+  EXPECT_EQ(issues("adapters: {x: {command: [python3, ./gone.py]}}"),
+            (Lines{"pons.yaml:1:35: adapters.x.command[1]: expected a script, but there is no file " + (root_ / "gone.py").string()}));
+  EXPECT_TRUE(issues("adapters: {x: {command: [python3, -m, ./gone.py]}}").empty());
+  EXPECT_TRUE(issues("adapters: {x: {command: [run, ./gone.py]}}").empty());
+}
+
 }  // namespace
 }  // namespace pons

@@ -271,6 +271,7 @@ TEST_F(ConfigFile, TheSchemasDefaultsAreThoseOfTheProgram) {
 TEST_F(ConfigFile, WhatIsPrintedCanBeReadAgain) {
   write("run.sh", "", true);
   write("adapters/demo/adapter.yaml", "description: Demo\ncommand: [python3, ./demo.py]\ndefaults: {env: {D: d}, pool: {size: 2}}\n");
+  write("adapters/demo/demo.py", "");
   context_.adapter_path = {root_ / "adapters"};
   const Config config = parse(R"(
 host: {name: lab, socket: here.sock, max_frame: 1MB, write_timeout: 0}
@@ -299,6 +300,38 @@ TEST_F(ConfigFile, PathsOfSocketAndStateFollowTheConventions) {
   env_ = {{"XDG_RUNTIME_DIR", "/run/user/7"}, {"XDG_STATE_HOME", "/state"}};
   EXPECT_EQ(default_socket_path("n", env), "/run/user/7/pons/n.sock");
   EXPECT_EQ(default_state_dir("n", env), "/state/pons/n");
+}
+
+TEST_F(ConfigFile, NamesOfHostsAreTheSameInTheSchemaAndElsewhere) {
+  for (const std::string& name :
+       {std::string("default"), std::string("A.b_c-9"), std::string(64, 'n'), std::string(65, 'n'), std::string(), std::string("a/b"),
+        std::string("x y"), std::string("../../esc"), std::string("_a"), std::string("n\u00e9")}) {
+    EXPECT_EQ(valid_host_name(name), issues(json{{"host", {{"name", name}}}}.dump(), "pons.json").empty()) << name;
+  }
+}
+
+TEST_F(ConfigFile, TheAddressOfAHostIsReadWhateverElseIsWrong) {
+  const auto address = [&](const std::string& text) {
+    write("conf/pons.yaml", text);
+    return load_host_address("conf/pons.yaml", context_);
+  };
+  const HostConfig host = address("hots: 1\nhost: {name: lab, socket: ../lab.sock, nam: x, max_frame: 1}\nadapters: {x: ./gone, y: 5}\n");
+  EXPECT_EQ(host.name, "lab");
+  EXPECT_EQ(host.socket, (root_ / "lab.sock").string());
+  EXPECT_EQ(address("adapters: 3\n").name, "default");
+  EXPECT_EQ(address("").socket, "");
+  EXPECT_EQ(issues_of([&] { address("host: {name: a/b, nam: x}\n"); }),
+            (Lines{"conf/pons.yaml:1:14: host.name: expected a name of letters, digits, `.`, `_`, `-`, 64 at most, got \"a/b\""}));
+  EXPECT_EQ(issues_of([&] { address("host: [\n"); }).size(), 1u);
+}
+
+TEST_F(ConfigFile, FaultsNameTheFileAsItWasGiven) {
+  write("conf/broken.yaml", "adapters: [\n");
+  for (const char* file : {"conf/broken.yaml", "conf/none.yaml"}) {
+    const auto found = issues_of([&] { load_config(file, context_); });
+    ASSERT_EQ(found.size(), 1u) << file;
+    EXPECT_TRUE(found.front().starts_with(file)) << found.front();
+  }
 }
 
 }  // namespace

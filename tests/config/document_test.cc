@@ -147,6 +147,8 @@ TEST(Document, WhatIsWrongIsSaidWithItsPlace) {
        "a.yaml:1:33: a.x: the key stands twice (first in line 1)"},
       {"a: [1, 2", "a.yaml:1:8: a: not valid YAML: end of sequence flow not found"},
       {"a: 1\n---\nb: 2\n", "a.yaml:2:1: expected one document, found a second"},
+      {"adapters:\n\thello: x\n", "a.yaml:2:1: not valid YAML: a tab; lines are indented with spaces alone"},
+      {"host:\n  name: x\n  \tsocket: y\n", "a.yaml:3:3: host.name: not valid YAML: a tab; lines are indented with spaces alone"},
       {"a: *nope\n", "a.yaml:1:4: a: not valid YAML: the referenced anchor is not defined"},
       {"a: &x [*x]\n", "a.yaml:1:8: a: an alias inside of what it stands for"},
       {"x: &x {a: 1}\ny:\n  <<: *x\n", "a.yaml:3:3: y: merge keys (<<) are not part of YAML 1.2; write the keys out"},

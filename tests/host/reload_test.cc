@@ -119,7 +119,7 @@ TEST(Reload, ServesExactlyWhatTheFileSaysNow) {
   for (const auto* name : {"a", "b", "c"}) served.call(std::string(name) + ":ping");
   served.add("extra", kEcho);
   const auto reply = served.reload("default: d\nadapters:\n" + echo_entry("a") + echo_entry("b", "env: {X: new}") + echo_entry("d"));
-  EXPECT_EQ(result_of(reply), (json{{"changed", {"b", "c", "d", "extra"}}}));
+  EXPECT_EQ(result_of(reply), (json{{"changed", {"b", "c", "d", "extra"}}, {"added", {"d"}}, {"removed", {"c", "extra"}}}));
   EXPECT_EQ(served.names(), (Names{"a", "b", "d"}));
   EXPECT_EQ(code_of(served.call("c:echo")), "unknown_namespace");
   EXPECT_EQ(code_of(served.call("extra:echo")), "unknown_namespace");

@@ -69,9 +69,17 @@ TEST(Workers, AReasonThatIsNoTextHarmsNobody) {
   EXPECT_NE(client.await_event("worker.exited")["data"]["what"].get<std::string>().find("/no/such/"), std::string::npos);
 }
 
-TEST(Workers, AProgramThatIsNotOnThePathIsNamed) {
-  const auto reply = start_error(command_config("no-such-program-anywhere"));
-  EXPECT_TRUE(mentions(reply, "no-such-program-anywhere")) << reply;
+TEST(Workers, AProgramThatHasGoneFromThePathIsNamed) {
+  const TempDir dir;
+  const auto file = dir / "program-of-a-test";
+  std::ofstream(file) << "#!/bin/sh\n";
+  std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+  HostUnderTest host(command_config("program-of-a-test", "env: {PATH: " + dir.path().string() + "}"));
+  auto client = host.connect();
+  std::filesystem::remove(file);
+  const auto reply = client.call("bad:work");
+  EXPECT_EQ(code_of(reply), "worker_start_failed") << reply;
+  EXPECT_TRUE(mentions(reply, "program-of-a-test")) << reply;
   EXPECT_TRUE(mentions(reply, "PATH")) << reply;
 }
 
