@@ -114,7 +114,7 @@ RequestKey Pool::submit_to_all(const Message& request, Reply reply, TimePoint no
   }
   const auto key = ++last_key_;
   if (auto room = dispatcher_.room_for_shares(targets, request.frame.body.size()); !room && !refusal()) {
-    Result<Message> refused(std::move(room.error()));
+    Result<Message> refused(room.error());
     count_answer(refused, Clock::now() - now);
     reply(std::move(refused));
     return key;
