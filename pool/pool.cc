@@ -114,7 +114,7 @@ RequestKey Pool::submit_to_all(const Message& request, Reply reply, TimePoint no
   }
   const auto key = ++last_key_;
   if (auto room = dispatcher_.room_for_shares(targets, request.frame.body.size()); !room && !refusal()) {
-    Result<Message> refused(std::move(room.error()));
+    Result<Message> refused(room.error());
     count_answer(refused, Clock::now() - now);
     reply(std::move(refused));
     return key;
@@ -247,7 +247,7 @@ void Pool::dispatch(RequestKey key, WorkerKey worker_key, TimePoint now) {
   pending.channel_id = worker.channel().next_id();
   auto frame = outgoing(pending, worker, now);
   if (!frame) {
-    answer(pending, std::move(frame.error()));
+    answer(pending, frame.error());
     requests_.erase(key);
     dispatcher_.not_sent(key, now, actions_);
     return;
@@ -268,7 +268,7 @@ Result<OutFrame> Pool::outgoing(Pending& pending, const WorkerProcess& worker, T
   if (!pending.transcoded) return splice_request(frame, envelope, patch);
   auto body = transcode(frame.body, Codec::msgpack, Codec::json);
   if (!body) {
-    auto error = std::move(body.error());
+    auto error = body.error();
     if (error.code == ErrorCode::unsupported_codec) error.message = options_.adapter + " reads only JSON: " + error.message;
     return error;
   }
