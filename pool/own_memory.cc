@@ -57,7 +57,13 @@ void give_back(std::string_view line) {
   Range range;
   const char here = 0;
   if (!anonymous(line, range) || range.size() < kLargeFrom) return;
-  if (range.holds(&here) || range.holds(&errno)) return;  // the stack of a thread, or what it has for itself
+  if (range.holds(&here)) return;  // the stack of a thread
+  // What a thread has for itself, and the loader has for all, came first: what came later lies below it, perhaps in the same range.
+  if (range.holds(&errno)) {
+    const auto own = reinterpret_cast<std::uintptr_t>(&errno) & ~(kLargeFrom - 1);
+    if (own < range.begin + 2 * kLargeFrom) return;
+    range.end = own - kLargeFrom;
+  }
   ::madvise(range.data(), range.size(), MADV_DONTNEED);
 }
 

@@ -63,6 +63,8 @@ Result<void> Client::subscribe(std::vector<std::string> patterns, std::function<
   return {};
 }
 
+void Client::on_event(std::function<void(Event)> on_event) { impl_->calls->on_event(std::move(on_event)); }
+
 bool Client::run_until(const std::function<bool()>& done, std::chrono::milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
   while (!done() && connected() && Clock::now() < deadline) {

@@ -67,7 +67,8 @@ class Client {
     Codec codec = Codec::json;
     std::size_t max_frame = kDefaultMaxFrame;           ///< bytes of one reply; a larger one fails its call with frame_too_large
     std::chrono::milliseconds margin{2'000};            ///< beyond its timeout, before a call gives up on a silent host
-    std::chrono::milliseconds longest_wait{3'600'000};  ///< for a call without a timeout
+    /// For a call without a timeout. The host has its own limit for each adapter; this is the longest that the protocol knows.
+    std::chrono::milliseconds longest_wait{static_cast<std::int64_t>(kMaxTimeoutMs)};
   };
   using CallId = std::uint64_t;
   using OnDone = std::function<void(Result<nlohmann::json>)>;
@@ -98,6 +99,8 @@ class Client {
 
   /// Events that match one of the patterns ("worker.*") go to `on_event` from now on, whenever the io_context runs. Blocks for the answer.
   Result<void> subscribe(std::vector<std::string> patterns, std::function<void(Event)> on_event);
+  /// Where events go, for who sends `host:subscribe` without blocking.
+  void on_event(std::function<void(Event)> on_event);
   /// Runs the io_context until `done` says true, the connection is lost or the time is up; returns what `done` says then.
   bool run_until(const std::function<bool()>& done, std::chrono::milliseconds timeout);
 

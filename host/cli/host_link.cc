@@ -116,7 +116,8 @@ Result<json> HostLink::call(std::string_view command, json args, CallOptions opt
 }
 
 void HostLink::watch(std::vector<std::string> patterns, std::function<void(const Event&)> on_event) {
-  (void)client_->subscribe(std::move(patterns), [take = std::move(on_event)](Event event) { take(event); });
+  client_->on_event([take = std::move(on_event)](const Event& event) { take(event); });
+  client_->call_async("host:subscribe", json{{"events", std::move(patterns)}}, {}, [](const Result<json>&) {});  // does not wait
 }
 
 void HostLink::cancel() {

@@ -124,6 +124,14 @@ TEST_F(Control, ASignalEndsTheWaiting) {
   EXPECT_TRUE(contains(ended.err, "the host goes on")) << ended.err;
 }
 
+TEST_F(Control, AHostThatDoesNotAnswerIsNotWaitedForBeyondTheTimeout) {
+  const auto host = serve(config(echo()));
+  ::kill(host, SIGSTOP);
+  const auto ended = sandbox_.run(Start{.arguments = {"restart", "w", "--timeout", "100ms"}, .terminal = true});
+  ::kill(host, SIGCONT);
+  EXPECT_EQ(ended.status, 4) << ended.out;
+}
+
 TEST_F(Control, ProgressIsShownOnATerminal) {
   serve(config(echo()));
   const auto ended = sandbox_.run(Start{.arguments = {"start", "w"}, .terminal = true});
