@@ -33,9 +33,10 @@ target_compile_options(pons_policy INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   # ccache needs it to cache what is built with a precompiled header.
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+# Files that are compiled as one see each other's names; what matters of these warnings, the other builds say.
+set(PONS_UNITY_WARNINGS -Wno-shadow -Wno-subobject-linkage)
 if(CMAKE_UNITY_BUILD)
-  # Files that are compiled as one see each other's names; what matters of these warnings, the other builds say.
-  target_compile_options(pons_policy INTERFACE -Wno-shadow -Wno-subobject-linkage)
+  target_compile_options(pons_policy INTERFACE ${PONS_UNITY_WARNINGS})
 endif()
 if(PONS_SANITIZE)
   add_compile_options(-fsanitize=${PONS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -86,7 +87,9 @@ function(pons_test name)
   cmake_parse_arguments(arg "" "" "SOURCES;DEPS;PCH;LABELS" ${ARGN})
   pons_program(${name} SOURCES ${arg_SOURCES} DEPS ${arg_DEPS} GTest::gtest_main PCH ${arg_PCH})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)  # the tests themselves need not be fast, but soon built
+  # The tests themselves need not be fast, but soon built.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0> ${PONS_UNITY_WARNINGS})
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
   foreach(label ${arg_LABELS})
     if(NOT TARGET pons_tests_${label})
       add_custom_target(pons_tests_${label})

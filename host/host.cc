@@ -156,7 +156,8 @@ void Host::Impl::accept(UniqueFd socket) {
   const bool few = config_.host.max_connections == 0 || open < config_.host.max_connections;
   const auto descriptors = connection_room();
   if (few && open < descriptors) return attach(std::move(socket));
-  const std::string reason = few ? "the limit of open files, less what workers need: " + std::to_string(descriptors) : "host.max_connections";
+  const std::string reason =
+      few ? "the limit of open files, less what workers need: " + std::to_string(descriptors) : "host.max_connections";
   log_.warn("connection refused", {{"reason", reason}});
   const Error error{ErrorCode::overloaded, "The host has as many connections as it takes (" + reason + ")"};
   const auto stream = FrameStream::create(io_.get_executor(), std::move(socket), {}, {});

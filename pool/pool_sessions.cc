@@ -77,9 +77,8 @@ void Pool::export_session(const Action& action) {
     const auto covers = dispatcher_.exported(key, snapshot ? std::optional(snapshot->covers) : std::nullopt, now, actions_);
     if (covers) {
       snapshot->covers = *covers;
-      snapshots_->save(session, std::move(*snapshot), [this, session, covers](const Result<void>& saved) {
-        note_saved(session, *covers, saved);
-      });
+      snapshots_->save(session, std::move(*snapshot),
+                       [this, session, covers](const Result<void>& saved) { note_saved(session, *covers, saved); });
     }
     apply(now);
   };

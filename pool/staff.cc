@@ -40,7 +40,8 @@ void Staff::configure(const PoolOptions& options) {
 void Staff::limit_life(Member& member) {
   const auto max_age = recycle_.max_age.count();
   member.max_requests = recycle_.max_requests > 0 ? std::max<std::uint64_t>(1, jittered(recycle_.max_requests)) : 0;
-  member.max_age = max_age > 0 ? member.since + Millis(static_cast<std::int64_t>(jittered(static_cast<std::uint64_t>(max_age)))) : TimePoint::max();
+  member.max_age =
+      max_age > 0 ? member.since + Millis(static_cast<std::int64_t>(jittered(static_cast<std::uint64_t>(max_age)))) : TimePoint::max();
 }
 
 // ---- Events ------------------------------------------------------------------------------------------------------------------------

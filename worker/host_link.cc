@@ -235,8 +235,7 @@ void HostLink::wait_for_input_or_call() {
   if (outbox_.is_broken()) return end(State::ended);
   const bool may_answer = outbox_.pending() <= kMaxUnsent;
   if (may_answer) cut();
-  pollfd fds[] = {
-      {fds_.in, may_answer ? kInput : kOnlyTheEnd, 0}, {call_fd_, POLLIN, 0}, {has_unsent ? fds_.out : -1, POLLOUT, 0}};
+  pollfd fds[] = {{fds_.in, may_answer ? kInput : kOnlyTheEnd, 0}, {call_fd_, POLLIN, 0}, {has_unsent ? fds_.out : -1, POLLOUT, 0}};
   const bool other_writes = !may_answer && !has_unsent;  // and does not say when it has done so
   if (poll(fds, 3, other_writes ? static_cast<int>(kTick.count()) : -1) <= 0) return;
   if (fds[1].revents != 0) {

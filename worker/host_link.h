@@ -117,7 +117,7 @@ class HostLink {
   std::string broken_text_;  // written before state_
   FrameDecoder decoder_;     // of whoever reads
   std::atomic<std::size_t> max_frame_{kDefaultMaxFrame};
-  bool stop_told_ = false;   // of the thread that serves
+  bool stop_told_ = false;  // of the thread that serves
 
   mutable std::mutex mutex_;          // guards what follows
   std::condition_variable work_;      // the thread that reads waits for something to do

@@ -92,7 +92,8 @@ json Worker::State::answer_ping(const json& args) {
 void Worker::State::shake_hands(const json& args) {
   try {
     check_protocol(args);
-    if (const auto limit = args.find("max_frame"); limit != args.end() && limit->is_number_unsigned()) max_frame = limit->get<std::size_t>();
+    if (const auto limit = args.find("max_frame"); limit != args.end() && limit->is_number_unsigned())
+      max_frame = limit->get<std::size_t>();
     identity.worker_id = args.value("worker_id", identity.worker_id);
     identity.adapter = args.value("adapter", identity.adapter);
     identity.options = args.value("options", json::object());

@@ -52,8 +52,8 @@ struct Worker::State {
   WorkerIdentity identity;
   Ledger ledger;
   std::size_t max_frame = kDefaultMaxFrame;  ///< of the host, as its handshake says
-  bool is_first_request = true;      ///< the only one in which a handshake counts
-  std::optional<int> exit_status{};  ///< set to end the worker after the reply under way
+  bool is_first_request = true;              ///< the only one in which a handshake counts
+  std::optional<int> exit_status{};          ///< set to end the worker after the reply under way
   std::string start_time;
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 

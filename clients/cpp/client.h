@@ -65,8 +65,8 @@ class Client {
  public:
   struct Options {
     Codec codec = Codec::json;
-    std::size_t max_frame = kDefaultMaxFrame;           ///< bytes of one reply; a larger one fails its call with frame_too_large
-    std::chrono::milliseconds margin{2'000};            ///< beyond its timeout, before a call gives up on a silent host
+    std::size_t max_frame = kDefaultMaxFrame;  ///< bytes of one reply; a larger one fails its call with frame_too_large
+    std::chrono::milliseconds margin{2'000};   ///< beyond its timeout, before a call gives up on a silent host
     /// For a call without a timeout. The host has its own limit for each adapter; this is the longest that the protocol knows.
     std::chrono::milliseconds longest_wait{static_cast<std::int64_t>(kMaxTimeoutMs)};
   };

@@ -72,7 +72,8 @@ TEST(Life, WhatRanWhenTheTimeWasOverMayNotBeAskedForAgainUnseen) {
   client.send({{"id", 1}, {"command", "echo:sleep"}, {"args", {{"ms", kForEver}}}});
   client.send({{"id", 2}, {"command", "echo:echo"}});
   auto witness = host.connect();
-  await_stats(witness, [](const json& stats) { return stats["adapters"]["echo"]["busy"] == 1 && stats["adapters"]["echo"]["queued"] == 1; });
+  await_stats(witness,
+              [](const json& stats) { return stats["adapters"]["echo"]["busy"] == 1 && stats["adapters"]["echo"]["queued"] == 1; });
   host.signal(SIGTERM);
   const auto ran = client.await(1);
   EXPECT_EQ(code_of(ran), "shutting_down");

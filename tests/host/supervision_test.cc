@@ -186,7 +186,8 @@ TEST(Recycling, AfterSoManyRequestsWithoutALostOne) {
 }
 
 TEST(Recycling, ASessionWhoseSnapshotIsNotKeptHoldsItsWorker) {
-  HostUnderTest host(echo_config("pool: {size: 1}\n    recycle: {max_requests: 3, max_drain: 1h}\n    sessions: {snapshot: {max_total: 10B}}"));
+  HostUnderTest host(
+      echo_config("pool: {size: 1}\n    recycle: {max_requests: 3, max_drain: 1h}\n    sessions: {snapshot: {max_total: 10B}}"));
   auto client = host.connect();
   client.call("host:subscribe", {{"events", {"worker.recycled"}}});
   for (int i = 1; i <= 20; ++i) {
@@ -222,7 +223,8 @@ TEST(Snapshots, ASessionThatACleanupTookBeginsAnewAndIsKeptAgain) {
   const json session{{"session_id", "s"}};
   for (int i = 1; i <= 3; ++i) EXPECT_EQ(result_of(client.call("echo:count", json::object(), session))["count"], i);
   std::string bytes;
-  for (const json& request : {json{{"id", 1}, {"command", "echo:cleanup"}}, json{{"id", 2}, {"command", "echo:count"}, {"session_id", "s"}}}) {
+  for (const json& request :
+       {json{{"id", 1}, {"command", "echo:cleanup"}}, json{{"id", 2}, {"command", "echo:count"}, {"session_id", "s"}}}) {
     const auto body = request.dump();
     bytes += std::string(frame_header(static_cast<std::uint32_t>(body.size())).bytes, 4) + body;
   }
