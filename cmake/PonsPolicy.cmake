@@ -33,11 +33,9 @@ target_compile_options(pons_policy INTERFACE
   $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
   # ccache needs it to cache what is built with a precompiled header.
   $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
-# Files that are compiled as one see each other's names; what matters of these warnings, the other builds say.
-set(PONS_UNITY_WARNINGS -Wno-shadow -Wno-subobject-linkage)
-if(CMAKE_UNITY_BUILD)
-  target_compile_options(pons_policy INTERFACE ${PONS_UNITY_WARNINGS})
-endif()
+# Files that are compiled as one see each other's names.
+set(compiled_as_one $<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>)
+target_compile_options(pons_policy INTERFACE $<${compiled_as_one}:-Wno-shadow> $<${compiled_as_one}:-Wno-subobject-linkage>)
 if(PONS_SANITIZE)
   add_compile_options(-fsanitize=${PONS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${PONS_SANITIZE})
@@ -88,7 +86,7 @@ function(pons_test name)
   pons_program(${name} SOURCES ${arg_SOURCES} DEPS ${arg_DEPS} GTest::gtest_main PCH ${arg_PCH})
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   # The tests themselves need not be fast, but soon built.
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0> ${PONS_UNITY_WARNINGS})
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
   set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
   foreach(label ${arg_LABELS})
     if(NOT TARGET pons_tests_${label})

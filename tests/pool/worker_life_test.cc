@@ -10,11 +10,11 @@
 namespace pons {
 namespace {
 
-using State = WorkerLife::State;
-using Event = WorkerLife::Event;
-
 class WorkerLifeTest : public testing::Test {
  protected:
+  using State = WorkerLife::State;
+  using Event = WorkerLife::Event;
+
   static Timeouts timeouts() {
     Timeouts timeouts;
     timeouts.startup = Millis(1'000);
