@@ -87,7 +87,7 @@ function(pons_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   # The tests themselves need not be fast, but soon built.
   target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
-  set_target_properties(${name} PROPERTIES UNITY_BUILD ON)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ${PONS_BUILD_TESTS_AS_ONE})
   foreach(label ${arg_LABELS})
     if(NOT TARGET pons_tests_${label})
       add_custom_target(pons_tests_${label})

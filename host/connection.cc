@@ -30,7 +30,7 @@ void Connection::on_frame(Frame frame) {
   service_.note_frames(1, 0);
   auto parsed = Envelope::parse_request(frame.body);
   if (!parsed) {
-    const auto failure = std::move(parsed.error());
+    const auto failure = parsed.error();
     refuse(failure.codec, failure.id, failure.error);
     return;
   }
@@ -100,7 +100,7 @@ void Connection::on_end(FrameStream::End end, std::string text) {
 
 void Connection::handed_on(Serial serial, Handle handle) {
   const auto found = outstanding_.find(serial);
-  if (found != outstanding_.end()) found->second.handle = std::move(handle);
+  if (found != outstanding_.end()) found->second.handle = handle;
 }
 
 void Connection::working_on(Serial serial) {
@@ -130,7 +130,7 @@ void Connection::reply(Serial serial, Result<Message>&& reply) {
   auto& request = found->second;
   const auto& origin = request.origin;
   if (!reply) {
-    const auto error = std::move(reply.error());
+    const auto error = reply.error();
     send_body(error_body(origin.codec, origin.id, error, origin.idempotent));
     finish(serial, to_string(error.code));
     return;

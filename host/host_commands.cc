@@ -30,9 +30,18 @@ std::size_t own_rss() {
   return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
 }
 
+// The host reads these itself, on the loop, into a document that takes many times their size.
+constexpr std::size_t kMaxArgs = 1u << 20;
+
 Result<nlohmann::json> args_of(const Message& request) {
   const auto bytes = request.envelope.args_range.in(request.frame.body);
   if (bytes.empty()) return Result<nlohmann::json>(boost::system::in_place_value, nlohmann::json::object());
+  if (bytes.size() > kMaxArgs) {
+    Error error{ErrorCode::frame_too_large,
+                "The args of a command of the host may take " + std::to_string(kMaxArgs) + " bytes, not " + std::to_string(bytes.size())};
+    error.details = {{"length", bytes.size()}, {"max", kMaxArgs}};
+    return error;
+  }
   return decode(request.envelope.codec, bytes);
 }
 
@@ -285,7 +294,7 @@ void Host::Impl::framework_info(const OwnCall& call) {
     const auto caller = weak.lock();
     if (!caller) return;
     auto result = result_document(answer);
-    if (!result) return caller->reply_error(serial, std::move(result.error()));
+    if (!result) return caller->reply_error(serial, result.error());
     auto info = result->is_object() ? std::move(*result) : nlohmann::json{{"info", std::move(*result)}};
     info["state"] = to_string(pool->state());
     info["framework"] = pool->options().adapter;

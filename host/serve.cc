@@ -67,6 +67,9 @@ int serve(ServeOptions options) {
     log.info("starting", {{"adapters", options.config.adapters.size()}, {"default", has_default ? *options.config.default_adapter : ""}});
     Host host(io, std::move(options.config), log, instance, *watcher, *cgroups, state ? &*state : nullptr);
     boost::asio::signal_set signals(io, SIGTERM, SIGINT);
+    struct sigaction hangup {};
+    ::sigaction(SIGHUP, nullptr, &hangup);
+    if (hangup.sa_handler != SIG_IGN) signals.add(SIGHUP);  // the terminal is gone; `nohup` lets us live on
     std::function<void()> await_signal = [&] {
       signals.async_wait([&](boost::system::error_code ec, int signal) {
         if (ec) return;

@@ -35,7 +35,7 @@ void Dispatcher::submit(Job job, TimePoint now, Actions& out) {
   request.order = ++arrivals_;
   request.submitted = now;
   count_waiting(request, true);
-  if (auto admitted = admit(request, out); !admitted) refuse(request, std::move(admitted.error()), out);
+  if (auto admitted = admit(request, out); !admitted) refuse(request, admitted.error(), out);
 }
 
 Result<void> Dispatcher::admit(Request& request, Actions& out) {

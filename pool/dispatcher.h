@@ -117,14 +117,14 @@ class Dispatcher {
   /// A worker that does not let go is abandoned after `cancel_grace`; if the caller only went away, not before the request's deadline.
   bool cancel(RequestKey key, CancelBy by, TimePoint now, Actions& out);
 
-  void worker_up(WorkerKey worker, Traits traits, TimePoint now, Actions& out);
+  void worker_up(WorkerKey key, Traits traits, TimePoint now, Actions& out);
   /// It takes nothing more than what its sessions and resources need; sessions move away from it by snapshot where they can.
-  void retire(WorkerKey worker, TimePoint now, Actions& out);
+  void retire(WorkerKey key, TimePoint now, Actions& out);
   /// It takes nothing more.
-  void worker_draining(WorkerKey worker);
+  void worker_draining(WorkerKey key);
   /// It is dead. Returns what had begun on it and is not run again (to be answered by the pool, in order); the rest goes elsewhere.
   /// `may_rerun` says of a request whether it is idempotent and its caller has not seen a part of its answer.
-  std::vector<RequestKey> worker_down(WorkerKey worker, const MayRerun& may_rerun, TimePoint now, Actions& out);
+  std::vector<RequestKey> worker_down(WorkerKey key, const MayRerun& may_rerun, TimePoint now, Actions& out);
   /// An export ended; `covers` is how many answers the snapshot knows of, none if there is no snapshot. Returns how many it counts as,
   /// no more than were given: so it is to be kept; none: it is of no use any more.
   std::optional<std::uint64_t> exported(RequestKey key, std::optional<std::uint64_t> covers, TimePoint now, Actions& out);
@@ -155,11 +155,11 @@ class Dispatcher {
   /// Ends a session in the order of its requests. False: there is none, or it ends already.
   bool end_session(const std::string& id, TimePoint now, Actions& out);
   /// A successful create_* or load_* on `worker`. False: another living worker holds that id.
-  bool bind_resource(const std::string& id, WorkerKey worker);
+  bool bind_resource(const std::string& id, WorkerKey key);
   void drop_resource(const std::string& id);
   /// After a successful `cleanup`, before its answered(): the worker has forgotten its resources and sessions. Sessions that have
   /// requests left begin anew there.
-  void forget_worker_state(WorkerKey worker, Actions& out);
+  void forget_worker_state(WorkerKey key, Actions& out);
 
   [[nodiscard]] std::size_t waiting() const { return waiting_count_; }
   [[nodiscard]] std::size_t running() const { return requests_.size() - waiting_count_ - own_count_; }
@@ -171,9 +171,9 @@ class Dispatcher {
   [[nodiscard]] std::vector<WorkerLoad> workers() const;
   [[nodiscard]] bool is_running(RequestKey key) const;
   /// Requests that `worker` has not let go of, whether their callers still wait or not.
-  [[nodiscard]] std::size_t in_flight(WorkerKey worker) const;
+  [[nodiscard]] std::size_t in_flight(WorkerKey key) const;
   /// Whether a request there is past its deadline and its grace, so that the others only may finish.
-  [[nodiscard]] bool overdue(WorkerKey worker) const;
+  [[nodiscard]] bool overdue(WorkerKey key) const;
 
  private:
   struct Session {
@@ -273,7 +273,7 @@ class Dispatcher {
   void move_away(Session& session, Worker& worker, Actions& out);
   void lose(Session& session, Actions& out);
   void lose_for_good(Session& session, Actions& out);
-  void lose_resources(WorkerKey worker);
+  void lose_resources(WorkerKey key);
   void unbind(Session& session, Actions& out);
   void erase_session(Session& session);
   void set_idle(Session& session);

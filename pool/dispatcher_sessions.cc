@@ -68,7 +68,7 @@ void Dispatcher::take_turn(Session& session, Actions& out) {
     if (placed) placed = place_in_session(request, session);
     if (!placed) {
       request.session = nullptr;
-      refuse(request, std::move(placed.error()), out);
+      refuse(request, placed.error(), out);
       continue;
     }
     session.active = key;

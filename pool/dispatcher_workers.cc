@@ -123,7 +123,7 @@ void Dispatcher::requeue(Request& request, Actions& out) {
     return;
   }
   request.state = Request::State::behind_session;
-  if (auto placed = admit_resource(request); !placed) return refuse(request, std::move(placed.error()), out);
+  if (auto placed = admit_resource(request); !placed) return refuse(request, placed.error(), out);
   enqueue(request);
 }
 

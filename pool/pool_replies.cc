@@ -81,7 +81,7 @@ void Pool::translate(const Pending& pending, Result<Message>& reply) const {
   if (reply && !reply->envelope.success && reply->envelope.code.empty()) reply = with_code(*reply, idempotent);
   if (!reply || reply->envelope.codec == pending.message.envelope.codec) return;
   auto body = transcode(reply->frame.body, reply->envelope.codec, pending.message.envelope.codec);
-  reply = body ? message_of(std::move(*body)) : Result<Message>(std::move(body.error()));
+  reply = body ? message_of(std::move(*body)) : Result<Message>(body.error());
 }
 
 Result<Message> Pool::with_code(const Message& message, bool idempotent) const {

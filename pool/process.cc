@@ -213,7 +213,7 @@ Result<Spawned> PosixLauncher::spawn(const SpawnSpec& spec) {
   auto arguments = spec.command;
   std::vector<std::string> environment;
   for (const auto& [name, value] : spec.env) {
-    if (name != "PONS_FD" && name != "PONS_DUMP_FD") environment.push_back(name + '=' + value);  // ours alone
+    if (name != "PONS_FD" && name != "PONS_DUMP_FD") environment.emplace_back(name).append("=").append(value);  // ours alone
   }
   if (!stdio) {
     environment.push_back("PONS_FD=" + std::to_string(kChannelFd));

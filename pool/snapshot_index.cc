@@ -69,7 +69,7 @@ Result<SnapshotIndex::Effects> SnapshotIndex::save(const std::string& session, S
   auto& entry = entry_of(session);
   const auto before = entry.bytes();
   if (!entry.waiting) {
-    entry.waiting.emplace();
+    entry.waiting = Pending{};
     if (!entry.writing) writes_.push_back(session);
   }
   entry.waiting->snapshot = std::move(snapshot);

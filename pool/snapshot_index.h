@@ -58,7 +58,7 @@ class SnapshotIndex {
     std::vector<std::string> given_up;  ///< sessions that have no snapshot any more
   };
 
-  explicit SnapshotIndex(SnapshotOptions options) : options_(std::move(options)) {}
+  explicit SnapshotIndex(const SnapshotOptions& options) : options_(options) {}
 
   /// Other limits from now on.
   Effects configure(const SnapshotOptions& options);
@@ -110,7 +110,7 @@ class SnapshotIndex {
 
   Entry& entry_of(const std::string& session);
   std::string free_name(const std::string& session) const;
-  void drop(Entries::iterator entry, const Error& why, Effects& effects);
+  void drop(Entries::iterator found, const Error& why, Effects& effects);
   void make_room(const std::string& for_session, Effects& effects);
   void finish_write(const Job& job, Outcome outcome, const Error& why, Effects& effects);
   void count(Entry& entry, std::size_t before) { total_ = total_ - before + entry.bytes(); }

@@ -64,13 +64,13 @@ class Staff {
   void restart_all();
 
   /// Replaces that one.
-  void replace(WorkerKey worker);
+  void replace(WorkerKey key);
 
-  void ready(WorkerKey worker, TimePoint now);
+  void ready(WorkerKey key, TimePoint now);
   /// Without having been asked to. True: with that the pool has failed.
-  bool died(WorkerKey worker, RestartPolicy::Exit exit, TimePoint now);
+  bool died(WorkerKey key, RestartPolicy::Exit exit, TimePoint now);
   /// After a stop.
-  void gone(WorkerKey worker);
+  void gone(WorkerKey key);
 
   /// What is to be done now. Call it after every event above and when next_review() has come.
   void review(TimePoint now, const std::vector<Load>& loads, std::optional<TimePoint> waiting_since, Actions& out);
@@ -93,7 +93,7 @@ class Staff {
   /// None serves, and in every slot the last one to start has died.
   [[nodiscard]] bool hopeless() const;
   [[nodiscard]] Rolling rolling() const { return rolling_; }
-  [[nodiscard]] bool retiring(WorkerKey worker) const;
+  [[nodiscard]] bool retiring(WorkerKey key) const;
 
  private:
   enum class State : std::uint8_t { starting, serving, retiring, stopping };

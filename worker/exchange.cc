@@ -18,7 +18,7 @@ constexpr Context::Duration kLongestSleep = std::chrono::hours(24 * 365);  // wh
 
 json Exchange::meta() const {
   if (envelope().meta_range.empty()) return json::object();
-  return std::move(decode(codec(), envelope().meta_range.in(request_.frame.body)).value());
+  return decode(codec(), envelope().meta_range.in(request_.frame.body)).value();
 }
 
 Context::Duration Exchange::remaining() const {

@@ -11,6 +11,16 @@
 namespace pons::test {
 namespace {
 
+TEST(Life, AHangUpOfTheTerminalEndsItInOrder) {
+  HostUnderTest host(echo_config());
+  auto client = host.connect();
+  client.call("echo:ping");
+  host.signal(SIGHUP);
+  EXPECT_EQ(client.receive_frame(), std::nullopt);
+  EXPECT_EQ(host.wait(), 0);
+  EXPECT_FALSE(std::filesystem::exists(host.socket()));
+}
+
 TEST(Life, SigtermDrains) {
   HostUnderTest host(echo_config());
   auto client = host.connect();

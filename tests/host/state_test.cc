@@ -182,6 +182,15 @@ TEST(HostCommands, AFrameworksInfoIsWhateverItsWorkerSays) {
   EXPECT_EQ(code_of(client.call("host:get_framework_info", {{"name", "bad"}}, json::object(), Codec::msgpack)), "model_error");
 }
 
+TEST(HostCommands, TakeArgsOfAMegabyteAtMost) {
+  HostUnderTest host(echo_config());
+  auto client = host.connect();
+  EXPECT_EQ(result_of(client.call("host:ping", {{"text", std::string(900'000, 'x')}}))["status"], "ok");
+  const auto reply = client.call("host:ping", {{"text", std::string(1'100'000, 'x')}});
+  EXPECT_EQ(code_of(reply), "frame_too_large");
+  EXPECT_EQ(reply["details"]["max"], 1 << 20);
+}
+
 TEST(HostCommands, RefuseATimeThatIsNone) {
   HostUnderTest host(echo_config());
   auto client = host.connect();

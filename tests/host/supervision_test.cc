@@ -270,7 +270,7 @@ TEST(Limits, NumericLibrariesShareTheProcessors) {
   HostUnderTest host(echo_config("pool: {size: 2}\n    env: {MKL_NUM_THREADS: '7'}"));
   auto client = host.connect();
   const auto said = result_of(client.call("echo:whoami", {{"env", {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}}}));
-  const auto values = said["values"];
+  const auto& values = said["values"];
   const auto share = std::to_string(std::max(1u, std::thread::hardware_concurrency() / 2));
   EXPECT_EQ(values["OMP_NUM_THREADS"], share);
   EXPECT_EQ(values["OPENBLAS_NUM_THREADS"], share);

@@ -17,7 +17,7 @@ std::string command_config(const std::string& command, const std::string& entry 
 json start_error(const std::string& config) {
   HostUnderTest host(config);
   auto client = host.connect();
-  const auto reply = client.call("bad:work");
+  auto reply = client.call("bad:work");
   EXPECT_EQ(code_of(reply), "worker_start_failed") << reply;
   return reply;
 }
@@ -33,7 +33,7 @@ json start_error_of_file(const std::string& text, const std::function<void(const
   HostUnderTest host(command_config(file.string()));
   auto client = host.connect();
   change(file);
-  const auto reply = client.call("bad:work");
+  auto reply = client.call("bad:work");
   EXPECT_EQ(code_of(reply), "worker_start_failed") << reply;
   return reply;
 }
