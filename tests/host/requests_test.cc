@@ -67,6 +67,7 @@ TEST(Requests, AWorkerThatMissedADeadlineIsReplaced) {
   HostUnderTest host(bad_config("hang", "timeouts: {cancel_grace: 50ms, stop: 100ms}"));
   auto client = host.connect();
   client.call("host:subscribe", {{"events", {"worker.*"}}});
+  result_of(client.call("host:start_bridge", {{"name", "bad"}}));
   EXPECT_EQ(code_of(client.call("bad:work", json::object(), {{"timeout_ms", 50}})), "deadline_exceeded");
   EXPECT_EQ(client.await_event("worker.ready")["data"]["worker_id"], "bad#0.1");
   EXPECT_EQ(client.await_event("worker.exited")["data"]["worker_id"], "bad#0.1");
@@ -151,6 +152,7 @@ TEST(Requests, ThoseThatGoToAllWorkersAreBoundedLikeOthers) {
 TEST(Requests, TheQueueHasALimitOfTime) {
   HostUnderTest host(echo_config("timeouts: {queue: 50ms}"));
   auto client = host.connect();
+  result_of(client.call("host:start_bridge", {{"name", "echo"}}));  // else the first might wait too long for its worker
   client.send({{"id", 1}, {"command", "echo:sleep"}, {"args", {{"ms", kForEver}}}});
   EXPECT_EQ(code_of(client.call("echo:echo")), "queue_timeout");
 }
