@@ -259,14 +259,21 @@ TEST(Poll, SigtermLetsHeldRequestsFinishAndTakesNoOther) {
     auto request = worker.poll();
     request->context().send_partial("held");
     const bool comes_back = !worker.poll() && !worker.ended();
-    request->reply({{"comes_back", comes_back}});
+    request->context().send_partial("told");
+    while (!request->cancelled()) {  // until what came later has been read
+    }
+    const bool takes_no_other = !worker.poll(std::chrono::steady_clock::now());
+    request->reply({{"comes_back", comes_back}, {"takes_no_other", takes_no_other}});
     if (!worker.ended()) _exit(1);
   });
   served.host.send({{"id", 1}, {"command", "ask"}, {"stream", true}});
   EXPECT_EQ(served.host.receive()["result"], "held");
   served.child.signal(SIGTERM);
+  EXPECT_EQ(served.host.receive()["result"], "told");
   served.host.send({{"id", 2}, {"command", "ping"}});
-  EXPECT_EQ(served.host.receive()["result"], (json{{"comes_back", true}}));
+  served.host.send({{"id", 3}, {"command", "common:cancel"}, {"args", {{"id", 1}}}});
+  EXPECT_EQ(served.host.receive()["id"], 3);
+  EXPECT_EQ(served.host.receive()["result"], (json{{"comes_back", true}, {"takes_no_other", true}}));
   served.host.expect_end();
   EXPECT_EQ(served.child.exit_status(), 0);
 }

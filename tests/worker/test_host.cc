@@ -7,10 +7,8 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <fstream>
 #include <stdexcept>
 #include <system_error>
-#include <thread>
 
 namespace pons::test {
 namespace {
@@ -50,18 +48,7 @@ Child::~Child() {
   waitpid(pid_, nullptr, 0);
 }
 
-void Child::signal(int number) const {
-  kill(pid_, number);
-  const auto pending = [&] {
-    std::ifstream status("/proc/" + std::to_string(pid_) + "/status");
-    for (std::string line; std::getline(status, line);) {
-      if (line.starts_with("State:\tZ")) return false;
-      if (line.starts_with("ShdPnd:")) return (std::stoull(line.substr(7), nullptr, 16) >> (number - 1) & 1) != 0;
-    }
-    return false;
-  };
-  while (pending()) std::this_thread::yield();
-}
+void Child::signal(int number) const { kill(pid_, number); }
 
 int Child::wait() {
   if (status_) return *status_;

@@ -27,7 +27,6 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  /// Returns once it has been taken: what is sent to the process then comes after it.
   void signal(int number) const;
   /// The status as waitpid() gives it; fails the test after the deadline.
   int wait();
