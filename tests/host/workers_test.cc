@@ -54,6 +54,8 @@ TEST(Workers, TheLastLinesOfOneThatDiesAreInTheLog) {
   HostUnderTest host(command_config("/bin/sh, -c, 'echo last words; echo and these >&2; kill -9 $$'"));
   auto client = host.connect();
   EXPECT_EQ(code_of(client.call("bad:work")), "worker_start_failed");
+  host.signal(SIGTERM);
+  EXPECT_EQ(host.wait(), 0);  // then all that it had to log has been written
   EXPECT_NE(host.log().find("last words"), std::string::npos);
   EXPECT_NE(host.log().find("and these"), std::string::npos);
 }
