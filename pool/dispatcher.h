@@ -154,7 +154,7 @@ class Dispatcher {
 
   /// Ends a session in the order of its requests. False: there is none, or it ends already.
   bool end_session(const std::string& id, TimePoint now, Actions& out);
-  /// A successful create_* or load_* on `worker`. False: another living worker holds that id.
+  /// A successful create_* or load_* on `key`. False: another living worker holds that id.
   bool bind_resource(const std::string& id, WorkerKey key);
   void drop_resource(const std::string& id);
   /// After a successful `cleanup`, before its answered(): the worker has forgotten its resources and sessions. Sessions that have
@@ -170,7 +170,7 @@ class Dispatcher {
   [[nodiscard]] std::vector<SessionInfo> sessions() const;
   [[nodiscard]] std::vector<WorkerLoad> workers() const;
   [[nodiscard]] bool is_running(RequestKey key) const;
-  /// Requests that `worker` has not let go of, whether their callers still wait or not.
+  /// Requests that the worker has not let go of, whether their callers still wait or not.
   [[nodiscard]] std::size_t in_flight(WorkerKey key) const;
   /// Whether a request there is past its deadline and its grace, so that the others only may finish.
   [[nodiscard]] bool overdue(WorkerKey key) const;

@@ -109,6 +109,21 @@ const std::string* find_env(const SpawnSpec& spec, std::string_view name) {
   return nullptr;
 }
 
+}  // namespace
+
+std::optional<std::string> find_on_path(std::string_view program, std::string_view path) {
+  for (std::size_t begin = 0; begin <= path.size();) {
+    const auto end = std::min(path.find(':', begin), path.size());
+    auto candidate = std::string(path.substr(begin, end - begin)).append("/").append(program);
+    struct stat info {};
+    if (::stat(candidate.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
+    begin = end + 1;
+  }
+  return std::nullopt;
+}
+
+namespace {
+
 /// The program's file: as it is if it holds a slash, else looked up on the worker's own PATH.
 Result<std::string> resolve_program(const SpawnSpec& spec) {
   if (spec.command.empty() || spec.command[0].empty()) return start_failed("the command is empty");
@@ -116,13 +131,7 @@ Result<std::string> resolve_program(const SpawnSpec& spec) {
   if (program.find('/') != std::string::npos) return program;
   const std::string* path = find_env(spec, "PATH");
   const std::string search = path != nullptr ? *path : "/usr/local/bin:/usr/bin:/bin";
-  for (std::size_t begin = 0; begin <= search.size();) {
-    const auto end = std::min(search.find(':', begin), search.size());
-    const auto candidate = search.substr(begin, end - begin) + '/' + program;
-    struct stat info {};
-    if (::stat(candidate.c_str(), &info) == 0 && S_ISREG(info.st_mode) && ::access(candidate.c_str(), X_OK) == 0) return candidate;
-    begin = end + 1;
-  }
+  if (auto found = find_on_path(program, search)) return std::move(*found);
   return start_failed(program + ": no such program on the worker's PATH (" + search + ")");
 }
 

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,9 @@ struct ExitStatus {
   /// "exited with status 3", "was killed by SIGSEGV (core dumped)"; of a SIGKILL that is not ours also what it may mean
   [[nodiscard]] std::string words() const;
 };
+
+/// The file of a program that is named without a slash, as a worker with that PATH has it; none: there is none to be run.
+std::optional<std::string> find_on_path(std::string_view program, std::string_view path);
 
 struct SpawnSpec {
   std::vector<std::string> command;

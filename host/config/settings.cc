@@ -12,6 +12,7 @@
 #include "host/config/worker_env.h"
 #include "host/units.h"
 #include "pool/cpu_set.h"
+#include "pool/process.h"
 
 namespace pons {
 namespace {
@@ -194,24 +195,14 @@ void check_program(Reader& reader, const std::string& program) {
   if (::access(program.c_str(), X_OK) != 0) reader.issue({"command", "0"}, "expected a program, but " + program + " is not executable");
 }
 
-bool is_program(const std::string& path) {
-  std::error_code failed;
-  return fs::is_regular_file(path, failed) && ::access(path.c_str(), X_OK) == 0;
-}
-
 /// A bare program name is looked up as it will be when a worker starts; where PATH is not known, only then.
 void check_bare_program(Reader& reader, const LaunchOptions& launch) {
   if (launch.command.empty() || launch.command.front().empty() || launch.command.front().find('/') != std::string::npos) return;
   const auto path = std::find_if(launch.env.begin(), launch.env.end(), [](const auto& variable) { return variable.first == "PATH"; });
   if (path == launch.env.end()) return;
-  const std::string& search = path->second;
-  for (std::size_t begin = 0; begin <= search.size();) {
-    const std::size_t end = std::min(search.find(':', begin), search.size());
-    if (is_program(search.substr(begin, end - begin) + "/" + launch.command.front())) return;
-    begin = end + 1;
-  }
+  if (find_on_path(launch.command.front(), path->second)) return;
   reader.issue({"command", "0"},
-               "expected a program, but there is no " + launch.command.front() + " on the worker's PATH (" + search + ")");
+               "expected a program, but there is no " + launch.command.front() + " on the worker's PATH (" + path->second + ")");
 }
 
 /// `python3 /x/worker.py`: the script of an interpreter, if it was given by a path. Other arguments mean what only their program knows.
