@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "host/config/layers.h"
+#include "host/config/option_schema.h"
 #include "host/nearest.h"
 #include "protocol/limits.h"
 
@@ -14,6 +15,7 @@ namespace pons {
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 
 constexpr std::string_view kFileName = "adapter.yaml";
 
@@ -28,6 +30,48 @@ std::string joined(const std::vector<fs::path>& folders) {
   std::string out;
   for (const fs::path& folder : folders) out += (out.empty() ? "" : ", ") + folder.string();
   return out.empty() ? "nowhere" : out;
+}
+
+// What only one key may say is said by that key.
+void check_places(const Document& document, std::vector<ConfigIssue>& issues) {
+  const auto has = [&](const char* key) { return find_at(document.value, {key}) != nullptr; };
+  for (const char* key : {"adapter", "command", "required_env", "required_packages", "errors"}) {
+    const ConfigPath path{"defaults", key};
+    if (find_at(document.value, path) == nullptr) continue;
+    const bool own = path[1] != "adapter";
+    issues.push_back(document.key_issue(path, own ? "does not belong here: an adapter.yaml says its `" + path[1] + "` beside `defaults`"
+                                                  : "does not belong here: an adapter.yaml says what it runs by `command` or `python`"));
+  }
+  if (!document.value.is_object()) return;
+  if (!has("command") && !has("python")) issues.push_back(document.key_issue({}, "expected the key \"command\" or \"python\""));
+  if (has("command") && has("python")) issues.push_back(document.key_issue({"python"}, "expected `command` or `python`, not both"));
+  if (has("requirements") && !has("python")) {
+    issues.push_back(document.key_issue({"requirements"}, "expected `python` too: an environment is made for workers in Python"));
+  }
+}
+
+// The files that it names, and that ship with it, are there.
+void check_files(const AdapterFolder& adapter, std::vector<ConfigIssue>& issues) {
+  for (const char* key : {"python", "requirements"}) {
+    const json* const said = find_at(adapter.document.value, {key});
+    if (said == nullptr) continue;
+    const std::string text = *said;
+    if (key == std::string_view("python") && !text.ends_with(".py")) continue;  // a module, which may come from its environment
+    const fs::path file = absolute_from(adapter.folder, text);
+    if (!is_file(file)) issues.push_back(adapter.document.value_issue({key}, "expected a file, but there is no file " + file.string()));
+  }
+}
+
+ModelFile model_file(const json& said) {
+  ModelFile model;
+  model.name = said.value("name", "");
+  model.description = said.value("description", "");
+  model.package = said.value("package", "");
+  model.version = said.value("version", "");
+  model.file = said.value("file", "");
+  model.sha256 = said.value("sha256", "");
+  if (said.contains("size")) model.size = said["size"].get<std::uintmax_t>();
+  return model;
 }
 
 }  // namespace
@@ -78,15 +122,19 @@ AdapterFolder read_adapter_folder(const fs::path& folder, const SchemaCheck& che
   out.folder = folder;
   out.document = read_document(folder / kFileName);
   std::vector<ConfigIssue> issues = check.check(out.document, DocumentKind::adapter_file);
-  for (const char* key : {"adapter", "command"}) {
-    const ConfigPath path{"defaults", key};
-    if (find_at(out.document.value, path) != nullptr) {
-      issues.push_back(out.document.key_issue(path, "does not belong here: an adapter.yaml says its own `command`, beside `defaults`"));
-    }
-  }
+  check_places(out.document, issues);
+  if (issues.empty()) issues = check_option_schema(out.document);
+  if (issues.empty()) check_files(out, issues);
   if (!issues.empty()) throw ConfigError(std::move(issues));
-  out.name = out.document.value.value("name", namespace_from(folder.filename().string()));
-  out.description = out.document.value.value("description", "");
+  const json& said = out.document.value;
+  out.name = said.value("name", namespace_from(folder.filename().string()));
+  out.description = said.value("description", "");
+  out.version = said.value("version", "");
+  out.licence = said.value("licence", "");
+  out.python = said.value("python", "");
+  if (said.contains("requirements")) out.requirements = absolute_from(folder, std::string(said["requirements"]));
+  out.options = said.value("options", json());
+  for (const json& model : said.value("models", json::array())) out.models.push_back(model_file(model));
   return out;
 }
 

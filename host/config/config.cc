@@ -8,6 +8,7 @@
 
 #include "host/config/adapter_folder.h"
 #include "host/config/loader.h"
+#include "host/config/python_worker.h"
 #include "host/config/schema_check.h"
 #include "host/config/settings.h"
 
@@ -46,7 +47,9 @@ ConfigContext ConfigContext::of_process() {
   std::error_code ignored;
   ConfigContext context;
   context.env = process_variable;
-  context.adapter_path = adapter_search_path(context.env, fs::read_symlink("/proc/self/exe", ignored));
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  context.adapter_path = adapter_search_path(context.env, program);
+  context.python_sdk = find_python_sdk(program);
   context.current_dir = fs::current_path(ignored);
   return context;
 }

@@ -47,11 +47,14 @@ struct AdapterConfig {
   PoolOptions pool;                                      ///< complete, `launch.env` included; `pool.adapter` is the namespace
   std::string framework;                                 ///< name that its adapter.yaml gives; else the namespace
   std::string description;                               ///< of its adapter.yaml; may be empty
+  std::string version;                                   ///< likewise
   std::string folder;                                    ///< absolute folder of its adapter.yaml; empty if it was given by `command`
   std::string source;                                    ///< the file that names the adapter; empty for the built-in default
   std::vector<std::pair<std::string, std::string>> env;  ///< what the configuration sets, without the base
   std::vector<std::string> env_passthrough;
   std::vector<std::string> required_env;
+  std::vector<std::string> required_packages;
+  std::string environment;        ///< absolute folder of the Python environment that its workers need (EnvironmentPlace); empty: none
   std::vector<ErrorRule> errors;  ///< the longest pattern first; the first that matches counts
   nlohmann::json written;         ///< all its layers in one entry, without built-in defaults, paths absolute
 };
@@ -75,6 +78,7 @@ struct ConfigContext {
   EnvLookup env;                                    ///< of the host
   std::vector<std::filesystem::path> adapter_path;  ///< folders whose sub-folders are adapters, first match wins
   std::filesystem::path current_dir;                ///< what a relative file name counts from
+  std::filesystem::path python_sdk{};               ///< put on the path of workers in Python; empty: they have their own
 
   /// The process's environment and directory; PONS_ADAPTER_PATH (separated by colons), then the places beside the program.
   static ConfigContext of_process();
@@ -119,7 +123,8 @@ std::string default_socket_path(const std::string& name, const EnvLookup& env);
 /// $XDG_STATE_HOME/pons/NAME, else ~/.local/state/pons/NAME.
 std::string default_state_dir(const std::string& name, const EnvLookup& env);
 
-/// The JSON Schema of the file (draft 7), as text.
+/// The JSON Schemas of the file and of an adapter.yaml (draft 7), as text.
 std::string_view config_schema();
+std::string_view adapter_schema();
 
 }  // namespace pons

@@ -81,12 +81,29 @@ fs::path Layers::folder_of(const ConfigPath& path) const {
   return layer == nullptr ? fs::path{} : layer->folder;
 }
 
-ConfigIssue Layers::issue(const ConfigPath& path, std::string message) const {
+// Where in which document somebody said `path` last. What was made of `python` was said there.
+std::pair<const Layers::Layer&, ConfigPath> Layers::said_at(const ConfigPath& path) const {
   const Layer* layer = layer_of(path);
   if (layer == nullptr) layer = &layers_.back();
   ConfigPath whole = layer->at;
-  whole.insert(whole.end(), path.begin(), path.end());
-  return layer->document->value_issue(whole, std::move(message));
+  const bool from_python =
+      layer->at.empty() && !path.empty() && path[0] == "command" && find_at(layer->document->value, {"python"}) != nullptr;
+  if (from_python) {
+    whole.emplace_back("python");
+  } else {
+    whole.insert(whole.end(), path.begin(), path.end());
+  }
+  return {*layer, std::move(whole)};
+}
+
+ConfigIssue Layers::issue(const ConfigPath& path, std::string message) const {
+  const auto [layer, whole] = said_at(path);
+  return layer.document->value_issue(whole, std::move(message));
+}
+
+ConfigIssue Layers::key_issue(const ConfigPath& path, std::string message) const {
+  const auto [layer, whole] = said_at(path);
+  return layer.document->key_issue(whole, std::move(message));
 }
 
 }  // namespace pons

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/config/document.h"
@@ -23,6 +24,8 @@ class Layers {
   [[nodiscard]] std::filesystem::path folder_of(const ConfigPath& path) const;
   /// An issue with the value at `path`, where it was said last; with the entry itself if nobody did.
   [[nodiscard]] ConfigIssue issue(const ConfigPath& path, std::string message) const;
+  /// The same, with the key there.
+  [[nodiscard]] ConfigIssue key_issue(const ConfigPath& path, std::string message) const;
 
  private:
   struct Layer {
@@ -32,6 +35,7 @@ class Layers {
     std::filesystem::path folder;
   };
   [[nodiscard]] const Layer* layer_of(const ConfigPath& path) const;
+  [[nodiscard]] std::pair<const Layer&, ConfigPath> said_at(const ConfigPath& path) const;
 
   std::vector<Layer> layers_;
   nlohmann::json merged_ = nlohmann::json::object();

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "host/config/option_schema.h"
+#include "host/config/python_worker.h"
 #include "host/config/settings.h"
+#include "host/environment/place.h"
 #include "host/nearest.h"
 
 namespace pons {
@@ -142,6 +145,8 @@ std::optional<AdapterConfig> ConfigLoader::load_entry(const std::string& name, c
   if (!target) return std::nullopt;
   Layers layers;
   AdapterFolder adapter;
+  json own_command;
+  std::optional<EnvironmentPlace> place;
   if (target->folder) {
     try {
       adapter = read_adapter_folder(*target->folder, check_);
@@ -149,9 +154,18 @@ std::optional<AdapterConfig> ConfigLoader::load_entry(const std::string& name, c
       append(issues, e.issues());
       return std::nullopt;
     }
-    layers.add(adapter.document, {}, {{"command", adapter.document.value["command"]}}, adapter.folder);
+    if (!adapter.requirements.empty()) place.emplace(adapter.name, adapter.folder, context_.env);
+    own_command = adapter.document.value.value("command", json());
+    if (!adapter.python.empty()) own_command = python_command(adapter, place ? place->interpreter().string() : "python3");
+    json own{{"command", own_command}};
     if (below == Below::defaults) {
+      for (const char* key : {"required_env", "required_packages", "errors"}) {
+        if (const json* const value = find_at(adapter.document.value, {key})) own[key] = *value;
+      }
+      layers.add(adapter.document, {}, std::move(own), adapter.folder);
       layers.add(adapter.document, {"defaults"}, adapter.document.value.value("defaults", json::object()), adapter.folder);
+    } else {
+      layers.add(adapter.document, {}, std::move(own), adapter.folder);
     }
   }
   const json* const defaults = find_at(document_.value, {"defaults"});
@@ -160,9 +174,19 @@ std::optional<AdapterConfig> ConfigLoader::load_entry(const std::string& name, c
   if (!target->command.empty()) entry["command"] = target->command;
   layers.add(document_, {"adapters", name}, entry, folder_);
 
-  AdapterConfig out = adapter_settings(name, layers, config_.host, context_.env, issues);
+  const bool in_environment = place && layers.at({"command"}) == own_command;
+  AdapterConfig out =
+      adapter_settings(name, layers, config_.host, context_.env, in_environment ? place->interpreter() : fs::path(), issues);
+  if (target->folder) {
+    const json options = with_option_defaults(adapter.options, out.pool.launch.options);
+    check_options(adapter.options, options, layers, issues);
+    out.pool.launch.options = options;
+  }
+  if (in_environment) out.environment = place->folder().string();
+  set_python_path(out.pool.launch, target->folder && layers.at({"command"}) == own_command ? &adapter : nullptr);
   out.framework = target->folder ? adapter.name : name;
   out.description = adapter.description;
+  out.version = adapter.version;
   out.folder = adapter.folder.string();
   out.source = config_.file;
   out.written = layers.merged();
@@ -170,6 +194,18 @@ std::optional<AdapterConfig> ConfigLoader::load_entry(const std::string& name, c
   if (target->folder) out.written["adapter"] = out.folder;
   out.written["working_dir"] = out.pool.launch.working_dir;
   return out;
+}
+
+// `adapter`: whose own command it is; null: another's.
+void ConfigLoader::set_python_path(LaunchOptions& launch, const AdapterFolder* adapter) const {
+  if (launch.command.empty() || !is_python(launch.command.front())) return;
+  std::vector<fs::path> folders;
+  const fs::path environment = environment_of(launch.command.front());
+  const bool has_sdk = !environment.empty() && has_own_sdk(environment);
+  if (!has_sdk && !context_.python_sdk.empty()) folders.push_back(context_.python_sdk);
+  const bool is_module = adapter != nullptr && !adapter->python.empty() && !adapter->python.ends_with(".py");
+  if (is_module) folders.push_back(adapter->folder);  // wherever it runs
+  prepend_python_path(launch.env, folders);
 }
 
 void ConfigLoader::choose_default() {

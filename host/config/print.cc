@@ -139,6 +139,7 @@ json to_json(const AdapterConfig& adapter) {
       {"env", env},
       {"env_passthrough", adapter.env_passthrough},
       {"required_env", adapter.required_env},
+      {"required_packages", adapter.required_packages},
       {"options", pool.launch.options},
       {"pool", pool_json(pool)},
       {"timeouts", timeouts_json(pool.timeouts)},

@@ -20,7 +20,7 @@ class SchemaCheck {
   SchemaCheck(const SchemaCheck&) = delete;
   SchemaCheck& operator=(const SchemaCheck&) = delete;
 
-  /// Every way in which the document is wrong; keys that this version does not act on are wrong unless they are empty.
+  /// Every way in which the document is wrong.
   [[nodiscard]] std::vector<ConfigIssue> check(const Document& document, DocumentKind kind) const;
 
   [[nodiscard]] const nlohmann::json& schema() const;

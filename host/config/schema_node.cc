@@ -45,14 +45,21 @@ bool fits_keyword(const std::string& keyword, const json& rule, const json& valu
   if (keyword == "minLength") return !value.is_string() || length(value) >= rule.get<std::size_t>();
   if (keyword == "minimum") return !value.is_number() || value >= rule;
   if (keyword == "maximum") return !value.is_number() || value <= rule;
+  if (keyword == "maxLength") return !value.is_string() || length(value) <= rule.get<std::size_t>();
+  if (keyword == "exclusiveMinimum") return !value.is_number() || value > rule;
+  if (keyword == "exclusiveMaximum") return !value.is_number() || value < rule;
+  if (keyword == "maxItems") return !value.is_array() || value.size() <= rule.get<std::size_t>();
   if (keyword == "minItems") return !value.is_array() || value.size() >= rule.get<std::size_t>();
   return true;  // of the rest, none speaks of the value itself
 }
 
-std::string expected_number(const json* low, const json* high) {
-  if (low != nullptr && high != nullptr) return " from " + low->dump() + " to " + high->dump();
-  if (low != nullptr) return " >= " + low->dump();
-  return {};
+// A number, a length or a count; the words of `number` or " of N to M things".
+std::string bounds(const std::vector<std::pair<const char*, const json*>>& rules) {
+  std::string out;
+  for (const auto& [words, rule] : rules) {
+    if (rule != nullptr) out += (out.empty() ? " " : " and ") + std::string(words) + rule->dump();
+  }
+  return out;
 }
 
 }  // namespace
@@ -132,18 +139,37 @@ bool SchemaNode::has_type(const char* type) const {
   return types != nullptr && names_type(*types, type);
 }
 
+std::string SchemaNode::expected_number() const {
+  const json* const low = keyword("minimum");
+  const json* const high = keyword("maximum");
+  const json* const above = keyword("exclusiveMinimum");
+  const json* const below = keyword("exclusiveMaximum");
+  if (low != nullptr && high != nullptr && above == nullptr && below == nullptr) return " from " + low->dump() + " to " + high->dump();
+  return bounds({{">= ", low}, {"> ", above}, {"<= ", high}, {"< ", below}});
+}
+
 std::string SchemaNode::expected() const {
   if (const json* title = keyword("title")) return *title;
   if (const json* choices = keyword("enum")) {
     std::string out = "one of ";
-    for (const json& choice : *choices) out += (out.size() > 7 ? ", " : "") + choice.get<std::string>();
+    for (const json& choice : *choices) out += (out.size() > 7 ? ", " : "") + (choice.is_string() ? std::string(choice) : choice.dump());
     return out;
   }
-  if (has_type("integer")) return "an integer" + expected_number(keyword("minimum"), keyword("maximum"));
-  if (has_type("number")) return "a number" + expected_number(keyword("minimum"), keyword("maximum"));
+  if (has_type("integer")) return "an integer" + expected_number();
+  if (has_type("number")) return "a number" + expected_number();
   if (has_type("boolean")) return "true or false";
-  if (has_type("string")) return keyword("minLength") != nullptr ? "a text that is not empty" : "a text";
-  if (has_type("array")) return items().known() ? "a list; each element " + items().expected() : "a list";
+  if (has_type("string")) {
+    const json* const least = keyword("minLength");
+    const json* const most = keyword("maxLength");
+    if (const json* const pattern = keyword("pattern")) return "a text that fits " + std::string(*pattern);
+    if (most != nullptr) return "a text of" + bounds({{"at least ", least}, {"at most ", most}}) + " characters";
+    return least != nullptr ? "a text that is not empty" : "a text";
+  }
+  if (has_type("array")) {
+    const std::string count = bounds({{"at least ", keyword("minItems")}, {"at most ", keyword("maxItems")}});
+    const std::string list = count.empty() ? "a list" : "a list of" + count + " elements";
+    return items().known() ? list + "; each element " + items().expected() : list;
+  }
   return "a map of keys and values";
 }
 

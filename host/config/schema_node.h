@@ -7,7 +7,8 @@
 
 namespace pons {
 
-/// Points into the schema document, which must outlive it. Knows the few keywords that host/config/schema.json uses.
+/// Points into the schema document, which must outlive it. Knows the keywords that our own schemas use, and those
+/// that they allow for the options of an adapter.
 class SchemaNode {
  public:
   SchemaNode(const nlohmann::json& root, const nlohmann::json& schema);
@@ -32,6 +33,7 @@ class SchemaNode {
   explicit SchemaNode(const nlohmann::json& root) : root_(&root) {}
   void add(const nlohmann::json& schema);
   [[nodiscard]] bool has_type(const char* type) const;
+  [[nodiscard]] std::string expected_number() const;
 
   const nlohmann::json* root_;
   std::vector<const nlohmann::json*> parts_;

@@ -215,9 +215,9 @@ void check_script(Reader& reader, const std::vector<std::string>& command) {
   if (!fs::exists(command[1], failed)) reader.issue({"command", "1"}, "expected a script, but there is no file " + command[1]);
 }
 
-void read_launch(Reader& reader, const Layers& layers, LaunchOptions& launch) {
+void read_launch(Reader& reader, const Layers& layers, const fs::path& made, LaunchOptions& launch) {
   reader.texts({"command"}, launch.command);
-  if (!launch.command.empty()) check_program(reader, launch.command.front());
+  if (!launch.command.empty() && launch.command.front() != made) check_program(reader, launch.command.front());
   check_script(reader, launch.command);
   launch.working_dir = layers.folder_of({"command"}).string();
   reader.text({"working_dir"}, launch.working_dir);
@@ -240,6 +240,7 @@ void read_environment(Reader& reader, const Layers& layers, const EnvLookup& hos
   }
   reader.texts({"env_passthrough"}, adapter.env_passthrough);
   reader.texts({"required_env"}, adapter.required_env);
+  reader.texts({"required_packages"}, adapter.required_packages);
   for (std::size_t i = 0; i < adapter.env_passthrough.size(); ++i) {
     if (is_reserved_variable(adapter.env_passthrough[i])) {
       reader.issue({"env_passthrough", std::to_string(i)}, "only the host sets " + adapter.env_passthrough[i]);
@@ -308,12 +309,12 @@ HostConfig host_settings(const Document& document, const fs::path& folder, std::
 }
 
 AdapterConfig adapter_settings(const std::string& name, const Layers& layers, const HostConfig& host, const EnvLookup& env,
-                               std::vector<ConfigIssue>& issues) {
+                               const fs::path& made, std::vector<ConfigIssue>& issues) {
   AdapterConfig adapter;
   adapter.pool.adapter = name;
   adapter.pool.max_frame = host.max_frame;
   Reader reader(layers, issues);
-  read_launch(reader, layers, adapter.pool.launch);
+  read_launch(reader, layers, made, adapter.pool.launch);
   read_devices(reader, adapter.pool.launch);
   read_environment(reader, layers, env, adapter);
   check_bare_program(reader, adapter.pool.launch);

@@ -14,7 +14,8 @@ namespace pons {
 HostConfig host_settings(const Document& document, const std::filesystem::path& folder, std::vector<ConfigIssue>& issues);
 
 /// One adapter, complete but for framework, description, folder and source. Same rules.
+/// `made` is the interpreter of an environment that may still have to be made; empty: there is none.
 AdapterConfig adapter_settings(const std::string& name, const Layers& layers, const HostConfig& host, const EnvLookup& env,
-                               std::vector<ConfigIssue>& issues);
+                               const std::filesystem::path& made, std::vector<ConfigIssue>& issues);
 
 }  // namespace pons

@@ -109,25 +109,26 @@ TEST_F(Adapters, TheFilesOwnFolderComesFirst) {
 TEST_F(Adapters, WhatIsWrongInAnAdapterFileIsSaidOfThatFile) {
   const std::string file =
       write("lib/bad/adapter.yaml", "nam: bad\ndefaults:\n  adapter: x\n  command: [y]\n  pool: {sise: 1}\n  required_packages: [x]\n");
-  EXPECT_EQ(issues("adapters: {bad: }"),
-            (Lines{
-                file + ":1:1: nam: unknown key; did you mean \"name\"?",
-                file + ":1:1: expected the key \"command\"",
-                file + ":3:3: defaults.adapter: does not belong here: an adapter.yaml says its own `command`, beside `defaults`",
-                file + ":4:3: defaults.command: does not belong here: an adapter.yaml says its own `command`, beside `defaults`",
-                file + ":5:10: defaults.pool.sise: unknown key; did you mean \"size\"?",
-                file + ":6:3: defaults.required_packages: not supported by this version",
-            }));
+  EXPECT_EQ(
+      issues("adapters: {bad: }"),
+      (Lines{
+          file + ":1:1: nam: unknown key; did you mean \"name\"?",
+          file + ":1:1: expected the key \"command\" or \"python\"",
+          file + ":3:3: defaults.adapter: does not belong here: an adapter.yaml says what it runs by `command` or `python`",
+          file + ":4:3: defaults.command: does not belong here: an adapter.yaml says its `command` beside `defaults`",
+          file + ":5:10: defaults.pool.sise: unknown key; did you mean \"size\"?",
+          file + ":6:3: defaults.required_packages: does not belong here: an adapter.yaml says its `required_packages` beside `defaults`",
+      }));
   const std::string gone = write("lib/gone/adapter.yaml", "command: [./not-built]\n");
   EXPECT_EQ(issues("adapters: {gone: }"),
             (Lines{gone + ":1:11: command[0]: expected a program, but there is no file " + (root_ / "lib/gone/not-built").string()}));
   const std::string empty = write("lib/empty/adapter.yaml", "");
-  EXPECT_EQ(issues("adapters: {empty: }"), (Lines{empty + ":1:1: expected a map with the key `command`, got nothing"}));
+  EXPECT_EQ(issues("adapters: {empty: }"), (Lines{empty + ":1:1: expected a map with the key `command` or `python`, got nothing"}));
 }
 
 TEST_F(Adapters, WithoutAFileAllAreServedThatCanBe) {
   write("lib/bad/adapter.yaml", "command: nope\n");
-  write("lib/needy/adapter.yaml", "command: [python3]\ndefaults: {required_env: [API_KEY]}\n");
+  write("lib/needy/adapter.yaml", "command: [python3]\nrequired_env: [API_KEY]\n");
   write("lib2/echo/adapter.yaml", "command: [second]\n");
   write("lib2/renamed/adapter.yaml", "name: zebra\ncommand: [python3]\n");
   write("lib2/no-adapter/readme", "");
@@ -142,13 +143,14 @@ TEST_F(Adapters, WithoutAFileAllAreServedThatCanBe) {
   EXPECT_EQ(config.file, "");
   Lines warnings;
   for (const ConfigIssue& warning : config.warnings) warnings.push_back(warning.to_string());
-  EXPECT_EQ(warnings,
-            (Lines{(root_ / "lib/bad/adapter.yaml").string() +
-                       ":1:10: command: expected a list of texts, the program first, such as [python3, ./worker.py], got \"nope\" (the "
-                       "adapter bad is left out)",
-                   (root_ / "lib/needy/adapter.yaml").string() +
-                       ":2:27: defaults.required_env[0]: expected the environment variable API_KEY, which is not set (the adapter needy is "
-                       "left out)"}));
+  EXPECT_EQ(
+      warnings,
+      (Lines{(root_ / "lib/bad/adapter.yaml").string() +
+                 ":1:10: command: expected a list of texts, the program first, such as [./worker] or [python3, ./worker.py], got \"nope\" "
+                 "(the adapter bad is left out)",
+             (root_ / "lib/needy/adapter.yaml").string() +
+                 ":2:16: required_env[0]: expected the environment variable API_KEY, which is not set (the adapter needy is "
+                 "left out)"}));
 }
 
 TEST_F(Adapters, TwoOfOneNameAreNotServedTwice) {

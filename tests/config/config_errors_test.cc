@@ -1,5 +1,4 @@
 // What is wrong with a configuration: each fault with its place, what was expected and what was found.
-#include "host/config/unsupported.h"
 #include "tests/config/config_fixture.h"
 
 namespace pons {
@@ -211,19 +210,6 @@ TEST_F(ConfigErrors, ZeroIsAnErrorWhereItWouldMeanNothing) {
                            "restart: {trial: 0}", "restart: {trial: 0s}"}) {
     EXPECT_EQ(issues("adapters: {x: {command: [run], " + std::string(said) + "}}").size(), 1u) << said;
   }
-}
-
-TEST_F(ConfigErrors, KeysWithoutBehaviourAreRefusedUnlessTheyAreEmpty) {
-  for (const std::string_view key : kUnsupportedKeys) {
-    json document = {{"adapters", {{"x", {{"command", {"run"}}, {std::string(key), {"something"}}}}}}};
-    const Lines found = issues(document.dump(), "a.json");
-    ASSERT_EQ(found.size(), 1u) << document;
-    EXPECT_TRUE(found.front().ends_with(": adapters.x." + std::string(key) + ": not supported by this version")) << found.front();
-    document["adapters"]["x"][std::string(key)] = json::array();
-    EXPECT_TRUE(issues(document.dump(), "a.json").empty()) << document;
-  }
-  EXPECT_EQ(issues("defaults: {required_packages: [numpy]}\nadapters: {}"),
-            (Lines{"pons.yaml:1:12: defaults.required_packages: not supported by this version"}));
 }
 
 TEST_F(ConfigErrors, ABareProgramIsLookedForOnTheWorkersPath) {
