@@ -71,6 +71,7 @@ ModelFile model_file(const json& said) {
   model.file = said.value("file", "");
   model.sha256 = said.value("sha256", "");
   if (said.contains("size")) model.size = said["size"].get<std::uintmax_t>();
+  model.optional = said.value("optional", false);
   return model;
 }
 

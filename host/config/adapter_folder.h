@@ -25,6 +25,7 @@ struct ModelFile {
   std::string file;         ///< relative to site-packages, or to the adapter's folder
   std::string sha256;
   std::optional<std::uintmax_t> size;  ///< bytes
+  bool optional = false;               ///< workers start without it too
 };
 
 /// A folder with its adapter.yaml, read and checked.

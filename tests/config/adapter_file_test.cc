@@ -185,7 +185,7 @@ TEST_F(AdapterFile, ModelsAreFilesWithTheirChecksum) {
   const std::string sum(64, 'a');
   const std::string file = adapter(
       "python: worker.py\nlicence: MIT\nmodels:\n- {name: tiny, package: tiny-model, version: '1.0', file: tiny/w.bin, sha256: " + sum +
-      ", size: 12}\n- {name: own, file: model.bin}\n");
+      ", size: 12}\n- {name: own, file: model.bin, optional: true}\n");
   const AdapterFolder folder = read_adapter_folder(root_ / "lib/mood", SchemaCheck());
   EXPECT_EQ(folder.licence, "MIT");
   ASSERT_EQ(folder.models.size(), 2u);
@@ -195,6 +195,8 @@ TEST_F(AdapterFile, ModelsAreFilesWithTheirChecksum) {
   EXPECT_EQ(folder.models[0].sha256, sum);
   EXPECT_EQ(folder.models[0].size, 12u);
   EXPECT_EQ(folder.models[1].size, std::nullopt);
+  EXPECT_FALSE(folder.models[0].optional);
+  EXPECT_TRUE(folder.models[1].optional);
   adapter("python: worker.py\nmodels:\n- {name: tiny, file: /etc/x, sha256: ABC, url: here}\n");
   EXPECT_EQ(issues("adapters: {mood: }"), (Lines{
                                               file + ":3:22: models[0].file: expected a relative path, got \"/etc/x\"",
