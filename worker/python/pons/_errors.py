@@ -17,7 +17,7 @@ class Error(Exception):
     message
         One sentence for people.
     code
-        Such as ``"model_error"``. A code that the protocol does not know reaches the caller as ``worker_error``.
+        Such as ``"model_error"``, or a name of your own; it reaches the caller as it is.
     retryable
         Whether the same request may succeed later; None leaves that to the code.
     details
