@@ -9,6 +9,7 @@ from . import _channel
 _channel.claim_at_import()
 
 from ._app import App  # noqa: E402
+from ._bridge import BaseBridge  # noqa: E402
 from ._context import Context, current  # noqa: E402
 from ._errors import (  # noqa: E402
     Cancelled,
@@ -22,6 +23,7 @@ from ._resources import Resources  # noqa: E402
 
 __all__ = [
     "App",
+    "BaseBridge",
     "Cancelled",
     "ConfigurationError",
     "Context",

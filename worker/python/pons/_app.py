@@ -164,7 +164,7 @@ class App:
         return hook
 
     def on_cleanup(self, hook: F) -> F:
-        """Called by ``cleanup``, when resources and sessions are gone."""
+        """Called by ``cleanup``, when resources and sessions are gone; a dict that it returns is added to the answer."""
         self.hooks.on_cleanup(hook)
         return hook
 

@@ -53,7 +53,8 @@ class CommonCommands:
         if is_first and args.get("initialization") is True:
             self._shake_hands(args)
         app = self._server.app
-        result = {"status": "ok", "worker_id": app.worker_id, "protocol": _PROTOCOL, "name": app.name, "pid": os.getpid()}
+        result = app.hooks.ping()
+        result.update(status="ok", worker_id=app.worker_id, protocol=_PROTOCOL, name=app.name, pid=os.getpid())
         if self._server.stack_signal:
             result["stack_signal"] = self._server.stack_signal
         return result
@@ -116,8 +117,8 @@ class CommonCommands:
     def _cleanup(self, args: Dict[str, Any]) -> Dict[str, Any]:
         resources = self._server.app.resources.clear()
         sessions = self._server.sessions.end_all()
-        self._server.app.hooks.cleanup()
-        return {"status": "cleaned", "resources_removed": resources, "sessions_removed": sessions}
+        more = self._server.app.hooks.cleanup()
+        return {"status": "cleaned", "resources_removed": resources, "sessions_removed": sessions, **more}
 
     def _export(self, args: Dict[str, Any], ctx: Context) -> Dict[str, Any]:
         return self._server.sessions.answer_export(args, ctx._request.codec)

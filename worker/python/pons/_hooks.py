@@ -16,6 +16,7 @@ class Hooks:
     def __init__(self) -> None:
         self._start: List[Callable[[], Any]] = []
         self._cleanup: List[Callable[[], Any]] = []
+        self._ping: List[Callable[[], Dict[str, Any]]] = []
         self._info: List[Callable[[], Dict[str, Any]]] = []
         self._stats: List[Callable[[], Dict[str, Any]]] = []
         self._end_session: Optional[EndHook] = None
@@ -31,6 +32,11 @@ class Hooks:
         """After ``cleanup`` has freed resources and sessions."""
         check_hook(hook, [])
         self._cleanup.append(hook)
+
+    def on_ping(self, hook: Callable[[], Dict[str, Any]]) -> None:
+        """More fields for ``ping``."""
+        check_hook(hook, [])
+        self._ping.append(hook)
 
     def on_info(self, hook: Callable[[], Dict[str, Any]]) -> None:
         """More fields for ``get_info``."""
@@ -73,10 +79,18 @@ class Hooks:
         for hook in self._start:
             hook()
 
-    def cleanup(self) -> None:
-        """Raises what the hooks raise."""
+    def cleanup(self) -> Dict[str, Any]:
+        """The fields of those hooks that return any; raises what the hooks raise."""
+        fields: Dict[str, Any] = {}
         for hook in self._cleanup:
-            hook()
+            more = hook()
+            if isinstance(more, dict):
+                fields.update(more)
+        return fields
+
+    def ping(self) -> Dict[str, Any]:
+        """The fields of all hooks together."""
+        return _joined("on_ping", self._ping)
 
     def info(self) -> Dict[str, Any]:
         """The fields of all hooks together."""
