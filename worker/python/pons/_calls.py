@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import queue
 import threading
-from typing import Any, AsyncIterator, Callable, Dict, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, Iterator, Optional, Tuple
 
 from ._codec import Codec
 from ._errors import Cancelled, Error
 from ._request import Request
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["INHERIT", "Calls", "OpenCall", "Stream", "threadsafe"]
 
@@ -132,7 +134,7 @@ def taken(item: Item) -> Any:
     return value
 
 
-def threadsafe(loop: asyncio.AbstractEventLoop, items: "asyncio.Queue[Item]") -> Callable[[Item], Any]:
+def threadsafe(loop: "asyncio.AbstractEventLoop", items: "asyncio.Queue[Item]") -> Callable[[Item], Any]:
     """A sink for a coroutine that waits on ``items``."""
 
     def sink(item: Item) -> None:
@@ -170,6 +172,8 @@ class Stream:
             self._calls.give_up(call)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
+        import asyncio
+
         loop = asyncio.get_running_loop()
         items: "asyncio.Queue[Item]" = asyncio.Queue()
         call = self._open_call(threadsafe(loop, items))

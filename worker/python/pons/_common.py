@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import TYPE_CHECKING, Any, Dict, List
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, List
 from ._codec import codec_names
 from ._commands import Command
 from ._context import Context
-from ._errors import ConfigurationError
+from ._errors import ConfigurationError, Error
 from ._replies import timestamp_now
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class CommonCommands:
         try:
             self._server.app.hooks.start()
         except BaseException as error:
+            logging.getLogger("pons").error("on_start failed: %s", error, exc_info=not isinstance(error, Error))
             self._server.exit_status = _CONFIGURATION_EXIT if isinstance(error, ConfigurationError) else 1
             raise
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import math
 import queue
@@ -191,6 +190,8 @@ class Context:
         meta: Optional[Dict[str, Any]] = None,
     ) -> Any:
         """The same as ``call``, for coroutines. A task that is cancelled cancels its call."""
+        import asyncio  # slow, and not needed by most
+
         loop = asyncio.get_running_loop()
         items: "asyncio.Queue[Item]" = asyncio.Queue()
         options = self._options(timeout_ms, session_id, idempotent, meta)

@@ -11,7 +11,7 @@ import ctypes
 import signal
 import threading
 import time
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ._errors import Cancelled
 from ._request import Request
@@ -29,7 +29,7 @@ class Slot:
     def __init__(self) -> None:
         self.thread = threading.get_ident()
         self.armed: Optional[Request] = None
-        self.thrown = False
+        self._tokens: List[None] = []  # whoever takes the one in it raises Cancelled for this request
         self._shield = 0
 
     def run(self, request: Request, function: Callable[..., Any], arguments: Any) -> Outcome:
@@ -41,14 +41,13 @@ class Slot:
         error: Optional[BaseException] = None
         done = False
         self._shield = 0
-        self.thrown = False
+        self._tokens = [None]
         try:
             try:
                 self.armed = request
                 request.interrupt = self.interrupt
-                if request.cancelled and not self.thrown:
-                    self.thrown = True
-                    raise Cancelled("The request was cancelled")
+                if request.cancelled:
+                    self._raise_if_pending()
                 value = function(**arguments)
                 done = True
             except BaseException as raised:
@@ -78,6 +77,7 @@ class Slot:
         """Called by another thread, after ``request.cancelled`` was set."""
 
     def _disarm(self) -> None:
+        """Returns when nothing can come any more."""
         self.armed = None
 
     def _settle(self) -> None:
@@ -85,13 +85,19 @@ class Slot:
 
     def _raise_if_pending(self) -> None:
         request = self.armed
-        if self._shield == 0 and request is not None and request.cancelled and not self.thrown:
-            self.thrown = True
+        if request is not None and request.cancelled and not self._shield and self._take_token():
             raise Cancelled("The request was cancelled")
+
+    def _take_token(self) -> bool:
+        try:
+            self._tokens.pop()  # one step for other threads
+        except IndexError:
+            return False
+        return True
 
 
 class MainSlot(Slot):
-    """The main thread. ``install()`` takes the signal, if the program does not use it."""
+    """The main thread. ``install()`` takes the signal."""
 
     def install(self) -> None:
         """Must be called on the main thread."""
@@ -111,15 +117,10 @@ class _Landed(Cancelled):
         super().__init__("The request was cancelled")
         slot = _by_thread.get(threading.get_ident())
         if slot is not None:
-            slot.landed = True
+            slot.flying = False
 
 
-_by_thread: "dict[int, ThreadSlot]" = {}
-
-
-def _throw(thread: int, exception: Optional[type]) -> None:
-    raised = ctypes.py_object(exception) if exception is not None else None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), raised)
+_by_thread: Dict[int, "ThreadSlot"] = {}
 
 
 class ThreadSlot(Slot):
@@ -127,35 +128,37 @@ class ThreadSlot(Slot):
 
     def __init__(self) -> None:
         super().__init__()
-        self.landed = False
+        self.flying = False  # thrown, and not arrived yet
         self._throwing = 0
         _by_thread[self.thread] = self
-
-    def run(self, request: Request, function: Callable[..., Any], arguments: Any) -> Outcome:
-        self.landed = False
-        return super().run(request, function, arguments)
 
     def interrupt(self, request: Request) -> None:
         self._throwing += 1  # from here on the thread neither disarms nor enters the SDK
         try:
-            if self.armed is request and self._shield == 0 and not self.thrown:
-                self.thrown = True
-                _throw(self.thread, _Landed)
+            if self.armed is request and not self._shield and self._take_token():
+                self.flying = True
+                self._throw(_Landed)
         finally:
             self._throwing -= 1
 
     def _disarm(self) -> None:
         self.armed = None
-        while self._throwing:
-            time.sleep(0)
-        if self.thrown and not self.landed:
-            _throw(self.thread, None)
-            self.landed = True
+        self._catch()
 
     def _settle(self) -> None:
+        if self._catch():
+            raise Cancelled("The request was cancelled")
+
+    def _catch(self) -> bool:
+        """Waits for one that is being thrown, and catches it before it arrives; False if there was none."""
         while self._throwing:
             time.sleep(0)
-        if self.thrown and not self.landed:
-            _throw(self.thread, None)
-            self.landed = True
-            raise Cancelled("The request was cancelled")
+        if not self.flying:
+            return False
+        self._throw(None)
+        self.flying = False
+        return True
+
+    def _throw(self, exception: Optional[type]) -> None:
+        what = ctypes.py_object(exception) if exception is not None else None
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread), what)

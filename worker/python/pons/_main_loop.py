@@ -7,7 +7,6 @@ program. ``_turn`` is held by whoever reads.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import select
 import signal
@@ -24,6 +23,8 @@ from ._request import Request
 from ._server import Outlet, Server
 
 if TYPE_CHECKING:
+    import asyncio
+
     from ._app import App
 
 __all__ = ["LOST_EXIT", "MainLoop", "SPLICED", "end_process"]
@@ -57,11 +58,10 @@ class MainLoop:
         self._outbox = Outbox(channel.output)
         self.server = Server(app, Outlet(self._outbox.send, self._outbox.post, self._listen))
         self._slot = MainSlot()
-        self._loop: Optional[asyncio.AbstractEventLoop] = None
+        self._loop: "Optional[asyncio.AbstractEventLoop]" = None
         self._status = 0
         self._over = False  # the host is gone, or the channel broken
         self._stopping = False  # SIGTERM
-        self._in_child = False
 
         self._turn = threading.Lock()
         self._bell = threading.Lock()  # released to wake the reader
@@ -88,8 +88,6 @@ class MainLoop:
             if request is None:
                 break
             server.serve(request, slot, self._run_coroutine)
-            if self._in_child:
-                self._end_child()
             if server.exit_status is not None:
                 self._status = server.exit_status
                 break
@@ -98,14 +96,10 @@ class MainLoop:
 
     def leave(self) -> None:
         """In a child that a handler has forked: the channel is not the child's."""
-        self._in_child = True
+        self.server.forked = True
         self._outbox.close()
         for fd in {self._channel.input, self._channel.output, self._call_fd, self._called_fd}:
             os.close(fd)
-
-    def _end_child(self) -> None:
-        sys.stdout.flush()
-        os._exit(0)
 
     # The main thread
 
@@ -158,6 +152,8 @@ class MainLoop:
 
     def _run_coroutine(self, request: Request, coroutine: Coroutine[Any, Any, Any]) -> Tuple[Any, Optional[BaseException]]:
         if self._loop is None:
+            import asyncio  # slow, and not needed by most
+
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
         loop = self._loop

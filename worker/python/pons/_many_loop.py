@@ -40,7 +40,7 @@ class ManyLoop:
         self._app = app
         self._channel = channel
         self._outbox = Outbox(channel.output)
-        self.server = Server(app, Outlet(self._outbox.send, self._outbox.send, lambda: None))
+        self.server = Server(app, Outlet(self._outbox.send, self._outbox.post, lambda: None))
         self._loop = asyncio.new_event_loop()
         self._jobs: "queue.SimpleQueue[Tuple[Request, Plan]]" = queue.SimpleQueue()
         self._later: Deque[Tuple[Request, Plan]] = deque()  # asynchronous ones beyond the limit; of the loop
@@ -48,7 +48,6 @@ class ManyLoop:
         self._status = 0
         self._stopping = False
         self._over = False
-        self._in_child = False
 
     def run(self) -> int:
         """The exit status."""
@@ -62,7 +61,7 @@ class ManyLoop:
 
     def leave(self) -> None:
         """In a child that a handler has forked: the channel is not the child's."""
-        self._in_child = True
+        self.server.forked = True
         self._outbox.close()
         for fd in {self._channel.input, self._channel.output}:
             os.close(fd)
@@ -74,6 +73,10 @@ class ManyLoop:
         decoder = FrameDecoder()
         try:
             while not self._outbox.is_broken:
+                if self._outbox.flush_some():
+                    select.select([self._channel.input], [self._channel.output], [])
+                    if not select.select([self._channel.input], [], [], 0)[0]:
+                        continue
                 count = self._channel.read_into(decoder.space())
                 if count == 0:
                     break
@@ -120,8 +123,6 @@ class ManyLoop:
             request, plan = self._jobs.get()
             if self._may_begin(request):
                 self.server.run(request, plan, slot)
-                if self._in_child:
-                    os._exit(0)
                 self._after()
 
     def _may_begin(self, request: Request) -> bool:

@@ -45,8 +45,9 @@ class Outbox:
             else:
                 self._write(header(size))
                 self._write(body)
-        if self._posted:
-            self.flush_some()
+        while self._posted and not self.is_broken:  # came while this thread wrote
+            with self._lock:
+                self._write_posted()
 
     def post(self, body: bytes) -> None:
         """One frame, as soon as the descriptor takes it; never blocks. For the thread that reads."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Optional, Union
 from ._channel import Channel, claim, claim_dump
 from ._logging import install_log
 from ._main_loop import MainLoop
-from ._many_loop import ManyLoop
 
 if TYPE_CHECKING:
     from ._app import App
+    from ._many_loop import ManyLoop
 
 __all__ = ["run"]
 
@@ -42,13 +42,21 @@ def run(app: "App") -> int:
         )
         return _USAGE_EXIT
     install_log()
-    loop: Union[MainLoop, ManyLoop] = MainLoop(app, channel) if app.concurrency == 1 else ManyLoop(app, channel)
+    loop = _loop_of(app, channel)
     loop.server.stack_signal = _report_hangs(claim_dump())
     signal.signal(signal.SIGINT, _ignore)  # the host decides; not SIG_IGN, which programs started from here would inherit
     os.register_at_fork(after_in_child=loop.leave)
     status = loop.run()
     _end_soon(status)
     return status
+
+
+def _loop_of(app: "App", channel: Channel) -> "Union[MainLoop, ManyLoop]":
+    if app.concurrency == 1:
+        return MainLoop(app, channel)
+    from ._many_loop import ManyLoop  # with asyncio, which is slow to import
+
+    return ManyLoop(app, channel)
 
 
 def _say(channel: Optional[Channel], text: str) -> None:

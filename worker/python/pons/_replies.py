@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import sys
 import traceback
 from datetime import datetime, timezone
 from typing import Any, Callable, Dict, List, Optional, Tuple, Type
@@ -102,7 +102,7 @@ def _message_of(error: BaseException) -> str:
 
 def error_of(error: BaseException, request: Request, translations: Translations, debug: bool) -> Error:
     """The error of a reply. ``debug``: with the traceback, of what is no pons.Error itself."""
-    if isinstance(error, Cancelled) or (isinstance(error, asyncio.CancelledError) and request.cancelled):
+    if isinstance(error, Cancelled) or (request.cancelled and _is_task_cancelled(error)):
         return cancelled_error(request)
     if isinstance(error, Error):
         return error
@@ -113,6 +113,11 @@ def error_of(error: BaseException, request: Request, translations: Translations,
         details["traceback"] = trimmed_traceback(error)
     result.details = {**details, **result.details}
     return result
+
+
+def _is_task_cancelled(error: BaseException) -> bool:
+    asyncio = sys.modules.get("asyncio")  # slow to import, and not needed by most
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def timestamp_now() -> str:

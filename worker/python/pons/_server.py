@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, List, Optional, Tuple
+import os
+from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, List, NoReturn, Optional, Tuple
 
 from ._calls import Calls
 from ._codec import JSON, Codec
@@ -49,6 +50,8 @@ class Server:
         self.stack_signal: int = 0
         self.exit_status: Optional[int] = None
         self.debug: bool = app.debug
+        self.forked = False
+        """This is a child that a handler has forked."""
         self.common: CommonCommands = CommonCommands(self)
         self._commands = CommandTable()
         for command in [*app.commands, *self.common.commands()]:
@@ -169,6 +172,8 @@ class Server:
             assert run_coroutine is not None
             value, raised = run_coroutine(request, self.coroutine(command, arguments, context))
         _current.reset(token)
+        if self.forked:
+            end_child(raised)
         self.finish(request, value, raised)
 
     async def coroutine(self, command: Command, arguments: Dict[str, Any], context: Context) -> Any:
@@ -236,6 +241,12 @@ class Server:
         if len(body) > self.max_frame:
             raise too_large(len(body), self.max_frame)
         self.outlet.send(body)
+
+
+def end_child(raised: Optional[BaseException]) -> NoReturn:
+    """In a child whose copy of the handler has returned: it has nothing to answer."""
+    status = raised.code if isinstance(raised, SystemExit) else int(raised is not None)
+    os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 def drive(chunks: Callable[..., Any], arguments: Dict[str, Any], context: Context) -> Any:
