@@ -17,6 +17,12 @@ foreach(layer protocol worker clients/cpp)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${layer}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pons/${layer} FILES_MATCHING PATTERN "*.h")
 endforeach()
 
+
+# The Python SDK, which the host puts on the path of workers in Python; also for `pip install`.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/worker/python/ DESTINATION ${CMAKE_INSTALL_DATADIR}/pons/python
+  FILES_MATCHING PATTERN "*.py" PATTERN "py.typed" PATTERN "pyproject.toml"
+  PATTERN "__pycache__" EXCLUDE PATTERN ".*" EXCLUDE PATTERN "build" EXCLUDE PATTERN "*.egg-info" EXCLUDE)
+
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/pons)
 install(EXPORT pons-targets NAMESPACE pons:: DESTINATION ${package_dir})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/pons-config.cmake.in ${PROJECT_BINARY_DIR}/pons-config.cmake

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the sources without building them: layout, layers, format, shell scripts, clang-tidy.
+# Checks the sources without building them: layout, layers, format, shell scripts, types of the Python code, clang-tidy.
 #   scripts/check.sh          clang-tidy looks at what changed since the merge base with main, for at most five minutes
 #   scripts/check.sh --all    clang-tidy looks at everything, however long it takes
 # Prints a line for each check, ends with "N passed, N failed, N skipped", and non-zero if one failed.
@@ -112,6 +112,16 @@ check_shell() {
   report shell $status "${#files[@]} files"
 }
 
+# --- Types of the Python SDK
+check_mypy() {
+  local status=0 files
+  /usr/bin/python3 -c 'import mypy' 2>/dev/null || { skip mypy "no mypy for /usr/bin/python3 here"; return; }
+  mapfile -t files < <(git ls-files 'worker/python/*.py')
+  # No cache: an interrupted run would leave a broken one.
+  (cd worker/python && /usr/bin/python3 -m mypy --strict --cache-dir=/dev/null pons) || status=1
+  report mypy $status "${#files[@]} files"
+}
+
 # --- clang-tidy
 
 # The commit that the work at hand started from, if there is one.
@@ -192,6 +202,7 @@ check_layout
 check_layers
 check_format
 check_shell
+check_mypy
 check_tidy
 printf 'check: %d passed, %d failed, %d skipped\n' $passed $failed $skipped
 [ $failed = 0 ]

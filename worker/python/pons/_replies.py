@@ -17,7 +17,7 @@ __all__ = ["Translations", "cancelled_error", "error_body", "error_of", "timesta
 
 _MAX_TRACEBACK = 6 << 10  # bytes, so that a log line of it stays below 8 KiB
 _MAX_FRAMES = 20
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_HERE = os.path.dirname(__file__) + os.sep
 
 _RETRY = frozenset(
     ["rate_limited", "overloaded", "queue_timeout", "worker_start_failed", "pool_failed", "circuit_open", "session_limit", "shutting_down"]
