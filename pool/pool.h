@@ -214,7 +214,6 @@ class Pool final : private WorkerProcess::Owner {
   void perform(const Staff::Action& action, TimePoint now);
   void launch(WorkerKey key);
   Result<SpawnSpec> spawn_spec(WorkerKey key, Member& member);
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> worker_env(WorkerKey key) const;
   void take_exit(WorkerProcess& worker, const WorkerProcess::Exit& exit, const Member& member, TimePoint now);
   [[nodiscard]] std::string describe_exit(const WorkerProcess& worker, const WorkerProcess::Exit& exit) const;
   [[nodiscard]] Error crash_error(const WorkerProcess& worker, const WorkerProcess::Exit& exit, bool neighbour) const;

@@ -1,18 +1,10 @@
 // How the workers of a pool come and go. The way of requests is in pool.cc, what operators ask for in pool_control.cc.
 #include <algorithm>
-#include <array>
-#include <thread>
 
 #include "pool/pool.h"
+#include "pool/worker_launch.h"
 
 namespace pons {
-
-namespace {
-
-constexpr std::array kThreadVariables{"OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
-                                      "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",  "NUMEXPR_MAX_THREADS"};
-
-}  // namespace
 
 std::string_view to_string(PoolState state) {
   switch (state) {
@@ -90,37 +82,14 @@ void Pool::launch(WorkerKey key) {
 }
 
 Result<SpawnSpec> Pool::spawn_spec(WorkerKey key, Member& member) {
-  const auto& limits = options_.limits;
-  SpawnSpec spec{options_.launch.command, options_.launch.working_dir, worker_env(key), options_.launch.channel};
-  spec.limits = {limits.open_files, limits.core, limits.nice, {}};
-  if (!limits.cpu_affinity.empty()) spec.limits.cpus = limits.cpu_affinity[key.slot % limits.cpu_affinity.size()];
+  auto spec = worker_spawn_spec(options_, key, instance_);
   if (cgroups_ != nullptr) {
-    auto cgroup = cgroups_->make(worker_id(options_.adapter, key), limits);
+    auto cgroup = cgroups_->make(worker_id(options_.adapter, key), options_.limits);
     if (!cgroup) return cgroup.error();
     member.cgroup = std::move(*cgroup);
     spec.cgroup = member.cgroup.procs();
   }
   return spec;
-}
-
-std::vector<std::pair<std::string, std::string>> Pool::worker_env(WorkerKey key) const {
-  auto env = options_.launch.env;
-  const auto has = [&](std::string_view name) {
-    return std::any_of(env.begin(), env.end(), [&](const auto& entry) { return entry.first == name; });
-  };
-  const auto cores = std::max<std::size_t>(1, std::thread::hardware_concurrency());
-  const auto threads = std::to_string(std::max<std::size_t>(1, cores / options_.size));
-  for (const auto* variable : kThreadVariables) {
-    if (!has(variable)) env.emplace_back(variable, threads);
-  }
-  const auto& launch = options_.launch;
-  if (!launch.device_variable.empty() && !launch.device_values.empty()) {
-    env.emplace_back(launch.device_variable, launch.device_values[key.slot % launch.device_values.size()]);
-  }
-  env.emplace_back("PONS_ADAPTER", options_.adapter);
-  env.emplace_back("PONS_WORKER_ID", worker_id(options_.adapter, key));
-  env.emplace_back("PONS_INSTANCE", instance_);
-  return env;
 }
 
 // ---- What workers tell -------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "pool/worker_launch.h"
 #include "protocol/document.h"
 #include "protocol/utf8.h"
 
@@ -156,13 +157,7 @@ void WorkerProcess::ask(std::string_view command, nlohmann::json args, void (Wor
 
 void WorkerProcess::begin_handshake() {
   if (life_.state() != WorkerLife::State::starting) return;
-  nlohmann::json args{{"initialization", true},
-                      {"worker_id", id_},
-                      {"protocol", {{"min", 1}, {"max", 1}}},
-                      {"max_frame", options_.max_frame},
-                      {"adapter", options_.adapter},
-                      {"options", options_.launch.options}};
-  ask("ping", std::move(args), &WorkerProcess::on_ping);
+  ask("ping", handshake_args(options_, id_), &WorkerProcess::on_ping);
 }
 
 void WorkerProcess::on_ping(const Result<Message>& reply) {

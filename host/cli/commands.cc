@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "host/cli/adapter_check.h"
 #include "host/cli/call_args.h"
 #include "host/cli/control.h"
 #include "host/cli/error_text.h"
@@ -84,6 +85,7 @@ class Command {
       case Verb::update:
       case Verb::reload:
       case Verb::check:
+      case Verb::adapter_check:
         return HostLink::Embedding::never;
     }
     return HostLink::Embedding::never;
@@ -120,6 +122,7 @@ class Command {
         return run_control(options_, *control_, link_, outputs_, env_);
       case Verb::serve:
       case Verb::check:
+      case Verb::adapter_check:
         break;  // they talk to no host
     }
     return static_cast<int>(ExitStatus::usage);
@@ -237,6 +240,7 @@ int written(Outputs outputs) {
 int run_command(const Options& options, const Surroundings& surroundings, Outputs outputs) {
   if (options.verb == Verb::check) return run_check(options, surroundings, outputs);
   if (options.verb == Verb::serve) return run_serve(options, surroundings);
+  if (options.verb == Verb::adapter_check) return run_adapter_check(options, surroundings, outputs);
   return Command(options, surroundings, outputs).run();
 }
 

@@ -53,6 +53,7 @@ std::string host_command(const Options& options) {
     case Verb::sessions:
     case Verb::end_session:
     case Verb::check:
+    case Verb::adapter_check:
       break;
   }
   return {};
@@ -134,6 +135,7 @@ std::string outcome_text(const Options& options, const json& answer, const std::
     case Verb::sessions:
     case Verb::end_session:
     case Verb::check:
+    case Verb::adapter_check:
       break;
   }
   return {};

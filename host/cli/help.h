@@ -125,4 +125,12 @@ inline constexpr std::string_view kCheckExamples =
     "  pons check pons.yaml\n"
     "  pons check pons.yaml --json        with every default filled in\n";
 
+inline constexpr std::string_view kAdapterCheckExamples =
+    "\nStatus 0 if no rule failed, 1 if one did, 2 if there is no such adapter.\n"
+    "\nExamples:\n"
+    "  pons adapter check echo            an adapter by its name\n"
+    "  pons adapter check ./hello.py      a Python file, a program, an adapter's folder\n"
+    "  pons adapter check ./hello --json\n"
+    "  pons adapter check echo --slow sleep ms:=60000    and what is to happen while a request runs\n";
+
 }  // namespace pons::cli

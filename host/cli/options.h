@@ -31,7 +31,8 @@ enum class Verb : std::uint8_t {
   enroll,  ///< `register`
   update,
   reload,
-  check
+  check,
+  adapter_check
 };
 
 /// Which host a command talks to.
@@ -53,6 +54,8 @@ struct Options {
   std::vector<std::string> arguments{};  ///< of call and update, as given
   std::size_t size = 0;                  ///< of scale
   std::string file{};                    ///< of register
+  std::string target{};                  ///< of adapter check: a name or a path
+  std::string slow{};                    ///< of adapter check: a command that takes long; empty: none
   std::vector<std::string> meta{};       ///< as given
   std::optional<std::string> session_id{};
   std::optional<std::string> resource_id{};

@@ -83,6 +83,7 @@ class Grammar {
     add_sessions();
     for (const auto& control : kControls) add_control(control);
     add_check();
+    add_adapter_tools();
   }
 
   std::variant<Options, Notice> parse(const std::vector<std::string>& arguments);
@@ -236,6 +237,27 @@ class Grammar {
     auto& command = verb(Verb::check, "check", "Check a configuration.", kCheckExamples);
     command.add_option("FILE", options_.host.config, "The configuration [PONS_CONFIG]; without one: the built-in default.")->type_name("");
     command.add_flag("--json", options_.json, "Print the effective configuration as one line of JSON.");
+  }
+
+  void add_adapter_tools() {
+    auto* tools = app_.add_subcommand("adapter", "Tools for those who write adapters.");
+    tools->footer(std::string(kExitStatuses));
+    tools->require_subcommand(1);
+    add_adapter_check(*tools);
+  }
+
+  void add_adapter_check(CLI::App& tools) {
+    auto& command = verb(Verb::adapter_check, "check", "Check whether a worker program follows the protocol, rule by rule.",
+                         kAdapterCheckExamples, &tools);
+    command.add_option("NAME", options_.target, "An adapter by its name; or a Python file, a program, an adapter's folder.")
+        ->type_name("")
+        ->required();
+    command.add_option("ARGS", options_.arguments, "Of the request of --slow, as those of call.")->type_name("");
+    command.add_option("--slow", options_.slow, "A command that takes long, longer than --timeout, unless cancelled.")
+        ->type_name("COMMAND");
+    add_duration(command, "--timeout", options_.timeout, "Time for each reply (default: 10s).");
+    command.add_option("-c,--config", options_.host.config, "The configuration that names the adapter [PONS_CONFIG].")->type_name("FILE");
+    add_json(command);
   }
 
   [[noreturn]] void explain(const CLI::ParseError& error) const;

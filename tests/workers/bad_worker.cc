@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,25 +52,67 @@ void wait_for_file(const std::string& path) {
   while (!std::filesystem::exists(path)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
 }
 
-/// What a good worker says to a common command; null for any other.
-json common_result(const json& request, int level) {
-  const auto command = request.value("command", "");
+/// What the worker has counted, and the name under which the host knows it.
+struct Self {
+  std::string adapter = "bad";
+  int requests = 0;
+  int errors = 0;
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+};
+
+/// The command without a namespace that is this worker's; nothing with another one.
+std::optional<std::string> plain_command(const std::string& command, const Self& self) {
+  const auto colon = command.find(':');
+  if (colon == std::string::npos) return command;
+  const auto name_space = command.substr(0, colon);
+  if (name_space == "common" || name_space == "bad" || name_space == self.adapter) return command.substr(colon + 1);
+  return std::nullopt;
+}
+
+/// What a good worker says to a common command; null for any other. `probe`, which it lists, is as any other, and may be run for nothing.
+json common_result(const std::string& command, int level, const Self& self = {}) {
   if (command == "ping") {
     json result{{"status", "ok"}, {"worker_id", "bad"}};
     if (level > 0) result["protocol"] = level;
     return result;
   }
-  if (command == "get_info") return {{"name", "bad"}, {"version", "1"}, {"capabilities", json::array()}, {"commands", json::array()}};
-  if (command == "get_stats") return {{"requests_processed", 0}, {"errors", 0}, {"active_resources", 0}, {"sessions", 0}};
+  if (command == "get_info") {
+    const json probe{{"name", "probe"}, {"description", "Misbehaves."}, {"idempotent", true}};
+    return {{"name", "bad"}, {"version", "1"}, {"capabilities", json::array()}, {"commands", json::array({probe})}};
+  }
+  if (command == "get_stats") {
+    const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - self.started;
+    return {{"requests_processed", self.requests},
+            {"errors", self.errors},
+            {"start_time", 0},
+            {"uptime_s", uptime.count()},
+            {"active_resources", 0},
+            {"sessions", 0},
+            {"memory_rss_bytes", 0}};
+  }
   if (command == "cleanup") return {{"status", "cleaned"}, {"resources_removed", 0}, {"sessions_removed", 0}};
+  if (level > 0 && (command == "cancel" || command == "end_session")) return json::object();
   return nullptr;
 }
 
-/// Until end of file: the common commands as they should be, `on_request` for all others.
+/// Until end of file: the common commands as they should be, unknown ones (`no_such...`) refused, `on_request` for all others.
 void serve(const RawChannel& channel, const OnRequest& on_request, int level = 1) {
+  Self self;
+  const auto refuse = [&](const json& request, const std::string& error, std::string_view code) {
+    ++self.errors;
+    channel.write_document(error_to(request, error, code));
+  };
   while (const auto request = channel.read_request()) {
-    auto result = common_result(*request, level);
-    if (!result.is_null()) {
+    ++self.requests;
+    const auto said = request->value("command", "");
+    const auto args = request->value("args", json::object());
+    if (args.value("initialization", false)) self.adapter = args.value("adapter", self.adapter);
+    const auto command = plain_command(said, self);
+    if (!command) {
+      refuse(*request, "Unknown namespace: " + said.substr(0, said.find(':')), "unknown_namespace");
+    } else if (command->starts_with("no_such")) {
+      refuse(*request, "Unknown command: " + *command, "unknown_command");
+    } else if (auto result = common_result(*command, level, self); !result.is_null()) {
       channel.write_document(reply_to(*request, std::move(result)));
     } else {
       on_request(*request);
@@ -112,7 +156,8 @@ void refuse_ping(const RawChannel& channel, Arguments /*arguments*/) {
 void refuse_info(const RawChannel& channel, Arguments /*arguments*/) {
   while (const auto request = channel.read_request()) {
     const bool ping = request->value("command", "") == "ping";
-    channel.write_document(ping ? reply_to(*request, common_result(*request, 1)) : error_to(*request, "No info", "worker_error"));
+    channel.write_document(ping ? reply_to(*request, common_result(request->value("command", ""), 1))
+                                : error_to(*request, "No info", "worker_error"));
   }
 }
 
@@ -120,7 +165,7 @@ void refuse_info(const RawChannel& channel, Arguments /*arguments*/) {
 void end_when_ready(const RawChannel& channel, Arguments arguments) {
   for (int asked = 0; asked < 2; ++asked) {
     const auto request = channel.read_request();
-    if (request) channel.write_document(reply_to(*request, common_result(*request, 1)));
+    if (request) channel.write_document(reply_to(*request, common_result(request->value("command", ""), 1)));
   }
   std::exit(number_at(arguments, 0, 1));
 }
@@ -189,8 +234,9 @@ void stubborn(const RawChannel& channel, Arguments arguments) {
   signal(SIGTERM, SIG_IGN);
   signal(SIGPIPE, SIG_IGN);
   serve(channel, [&](const json& request) {
-    std::ofstream(text_at(arguments, 0, "runs"), std::ios::app) << request["args"].value("execution", "") << " stubborn" << std::endl;
-    std::this_thread::sleep_for(std::chrono::milliseconds(request["args"].value("ms", 0)));
+    const auto args = request.value("args", json::object());
+    std::ofstream(text_at(arguments, 0, "runs"), std::ios::app) << args.value("execution", "") << " stubborn" << std::endl;
+    std::this_thread::sleep_for(std::chrono::milliseconds(args.value("ms", 0)));
     const auto body = reply_to(request, "done").dump();
     const auto size = static_cast<std::uint32_t>(body.size());
     const std::string frame = std::string(3, '\0') + static_cast<char>(size) + body;  // less than 256 bytes
@@ -260,7 +306,8 @@ void huge_header(const RawChannel& channel, Arguments /*arguments*/) {
 /// One byte above max_frame, and really that many; then it goes on as if nothing was.
 void oversized(const RawChannel& channel, Arguments /*arguments*/) {
   serve(channel, [&](const json& request) {
-    if (request.value("command", "") != "big") return channel.write_document(reply_to(request, "small"));
+    if (const auto command = request.value("command", ""); command != "big" && command != "probe")
+      return channel.write_document(reply_to(request, "small"));
     channel.write_header(kMaxFrame + 1);
     channel.write_bytes(std::string(kMaxFrame + 1, ' '));
   });
@@ -332,7 +379,8 @@ void odd_info(const RawChannel& channel, Arguments /*arguments*/) {
     if (info && ++asked > 2) {
       channel.write_document(error_to(*request, "No info today", "model_error"));
     } else {
-      channel.write_document(reply_to(*request, info && asked == 2 ? json::array({1, 2}) : common_result(*request, 1)));
+      channel.write_document(
+          reply_to(*request, info && asked == 2 ? json::array({1, 2}) : common_result(request->value("command", ""), 1)));
     }
   }
 }
@@ -370,7 +418,7 @@ constexpr Mode kModes[] = {
     {"hold", hold, "[N] answers when N requests have come, the last one first"},
     {"byte-by-byte", byte_by_byte, "answers in writes of one byte"},
     {"huge-header", huge_header, "declares a frame of 4 GiB"},
-    {"oversized", oversized, "answers `big` with a frame one byte too large, others properly"},
+    {"oversized", oversized, "answers `big` and `probe` with a frame one byte too large, others properly"},
     {"half-frame", half_frame, "writes half of its answer, then kills itself"},
     {"reply-and-die", reply_and_die, "[BYTES] answers, and kills itself at once"},
     {"nag", nag, "sends requests without end, and reads no answers"},

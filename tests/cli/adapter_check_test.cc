@@ -1,0 +1,70 @@
+// `pons adapter check` as somebody at a shell would run it.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.h"
+
+namespace pons::test {
+namespace {
+
+using nlohmann::json;
+
+TEST(AdapterCheck, AGoodWorkerIsStatus0AndATable) {
+  Sandbox sandbox;
+  const auto ended = sandbox.run({"adapter", "check", "echo"});
+  EXPECT_EQ(ended.status, 0) << ended.err;
+  EXPECT_TRUE(contains(ended.out, "RULE")) << ended.out;
+  EXPECT_TRUE(contains(ended.out, "handshake.ping")) << ended.out;
+  EXPECT_TRUE(contains(ended.out, " 0 failed, ")) << ended.out;
+  EXPECT_TRUE(sandbox.left_behind().empty());
+}
+
+TEST(AdapterCheck, JsonNamesEveryRuleWithItsSection) {
+  Sandbox sandbox;
+  const auto ended = sandbox.run({"adapter", "check", PONS_ECHO_FOLDER, "--json", "--slow", "sleep", "ms:=600000"});
+  ASSERT_EQ(ended.status, 0) << ended.err;
+  const auto result = json::parse(ended.out);
+  EXPECT_EQ(result["adapter"], "echo");
+  EXPECT_EQ(result["level"], 1);
+  EXPECT_EQ(result["failed"], 0);
+  EXPECT_EQ(result["passed"].get<std::size_t>() + result["not_tested"].get<std::size_t>(), result["rules"].size());
+  bool cancelled = false;
+  for (const auto& rule : result["rules"]) cancelled = cancelled || (rule["rule"] == "cancel.running" && rule["result"] == "pass");
+  EXPECT_TRUE(cancelled) << ended.out;
+}
+
+TEST(AdapterCheck, AFileIsStartedLikeWithAdapterAndABrokenRuleIsStatus1) {
+  Sandbox sandbox;
+  sandbox.write_file("broken.py", "print('I am no worker', flush=True)\n");
+  const auto ended = sandbox.run({"adapter", "check", "./broken.py"});
+  EXPECT_EQ(ended.status, 1) << ended.err;
+  EXPECT_TRUE(contains(ended.out, "handshake.ping")) << ended.out;
+  EXPECT_TRUE(contains(ended.out, "I am no worker")) << ended.out;
+  EXPECT_TRUE(contains(ended.out, "section 6: ")) << ended.out;
+}
+
+TEST(AdapterCheck, WhatIsNotThereIsStatus2) {
+  Sandbox sandbox;
+  const auto name = sandbox.run({"adapter", "check", "ecko"});
+  EXPECT_EQ(name.status, 2);
+  EXPECT_TRUE(contains(name.err, "did you mean \"echo\"?")) << name.err;
+  const auto path = sandbox.run({"adapter", "check", "./nothing"});
+  EXPECT_EQ(path.status, 2);
+  EXPECT_TRUE(contains(path.err, "nothing")) << path.err;
+  EXPECT_EQ(sandbox.run({"adapter", "check"}).status, 2);
+  const auto args = sandbox.run({"adapter", "check", "echo", "ms:=1"});
+  EXPECT_EQ(args.status, 2);
+  EXPECT_TRUE(contains(args.err, "--slow")) << args.err;
+}
+
+TEST(AdapterCheck, ANameMayComeFromAConfiguration) {
+  Sandbox sandbox;
+  sandbox.write_file("lab.yaml", "adapters:\n  mine:\n    adapter: " + std::string(PONS_ECHO_FOLDER) + "\n");
+  const auto ended = sandbox.run({"adapter", "check", "mine", "-c", "lab.yaml", "--json"});
+  ASSERT_EQ(ended.status, 0) << ended.err;
+  EXPECT_EQ(json::parse(ended.out)["adapter"], "mine");
+}
+
+}  // namespace
+}  // namespace pons::test
