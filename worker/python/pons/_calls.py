@@ -79,7 +79,8 @@ class Calls:
 
     def on_reply(self, document: Dict[str, Any]) -> None:
         """A frame with ``success``; what belongs to no open call is dropped."""
-        call = self._open.get(document.get("id"))  # type: ignore[arg-type]
+        call_id = document.get("id")
+        call = self._open.get(call_id) if isinstance(call_id, int) else None
         if call is None:
             return
         if document.get("partial"):

@@ -46,19 +46,16 @@ def line_of(record: logging.LogRecord) -> bytes:
     if record.exc_info and record.exc_info[1] is not None:
         fields["exception"] = trimmed_traceback(record.exc_info[1])
     line = _encoded(fields)
-    while len(line) > _MAX_LINE:
+    while len(line) > _MAX_LINE:  # the longest field pays
         longest = max(fields, key=lambda key: len(str(fields[key])))
         text = str(fields[longest])
-        over = len(line) - _MAX_LINE
-        fields[longest] = text[: max(64, len(text) - over - 8)] + " ..."
-        if len(fields[longest]) >= len(text):
-            break
+        fields[longest] = text[: int(len(text) * 0.95 * _MAX_LINE / len(line))] + " ..."
         line = _encoded(fields)
     return line
 
 
 def _encoded(fields: Dict[str, Any]) -> bytes:
-    return json.dumps(fields, default=str).encode() + b"\n"
+    return json.dumps(fields, default=str, ensure_ascii=False).encode(errors="replace") + b"\n"
 
 
 def _level(number: int) -> str:

@@ -40,6 +40,8 @@ class Resources:
         spec = inspect_handler(execute) if execute is not None else None
         self._execute = Command("execute_resource", execute, spec, description="") if execute is not None else None
         self._takes_inputs = spec is not None and set(spec.schema.get("properties", ())) == {"inputs"}
+        if self._execute is not None and spec is not None and not self._takes_inputs:
+            self._execute.bind = _within("inputs", spec.bind)
 
     def add(self, resource: Any) -> str:
         """Keeps one that came about otherwise than by ``create_<type>``; its new id."""
@@ -115,12 +117,24 @@ class Resources:
             raise Error(f"A {self.type_name} cannot be executed", code="invalid_args")
         inputs = args.get("inputs")
         if self._takes_inputs:
-            arguments = {"inputs": inputs} if "inputs" in args else {}
+            arguments: Dict[str, Any] = {"inputs": inputs} if "inputs" in args else {}
         elif inputs is None or isinstance(inputs, dict):
             arguments = inputs or {}
         else:
             raise InvalidArgs([{"path": "/inputs", "message": "must be a map", "expected": "a map"}])
         return self._execute.of(resource), arguments
+
+
+def _within(key: str, bind: Callable[[Dict[str, Any]], Dict[str, Any]]) -> Callable[[Dict[str, Any]], Dict[str, Any]]:
+    """The same for a map that stands under ``key``: what is wrong is named with its whole path."""
+
+    def bind_within(args: Dict[str, Any]) -> Dict[str, Any]:
+        try:
+            return bind(args)
+        except InvalidArgs as error:
+            raise InvalidArgs([{**fault, "path": f"/{key}{fault.get('path', '')}"} for fault in error.errors]) from None
+
+    return bind_within
 
 
 def _nothing() -> None:
