@@ -1,4 +1,5 @@
-// Requests and their placing. Workers and resources are in dispatcher_workers.cc, sessions in dispatcher_sessions.cc.
+// Requests and their placing. Workers and resources are in dispatcher_workers.cc, sessions in dispatcher_sessions.cc, what is special
+// about reverse requests in dispatcher_calls.cc.
 #include "pool/dispatcher.h"
 
 #include <algorithm>
@@ -16,6 +17,7 @@ std::int64_t to_millis(Clock::duration time) { return std::chrono::duration_cast
 
 void Dispatcher::configure(const PoolOptions& options) {
   in_flight_ = options.in_flight;
+  most_workers_ = options.size + options.overflow;
   queue_ = options.queue;
   queue_bytes_ = options.queue_bytes;
   selection_ = options.selection;
@@ -32,7 +34,7 @@ void Dispatcher::submit(Job job, TimePoint now, Actions& out) {
   const auto key = job.key;
   auto& request = requests_[key];
   request.job = std::move(job);
-  request.order = ++arrivals_;
+  request.order = (request.job.reverse ? 0 : kRoots) + ++arrivals_;
   request.submitted = now;
   count_waiting(request, true);
   if (auto admitted = admit(request, out); !admitted) refuse(request, admitted.error(), out);
@@ -48,9 +50,10 @@ Result<void> Dispatcher::admit(Request& request, Actions& out) {
     if (auto bound = admit_resource(request); !bound) return bound;
     if (auto bound = admit_session(request, out); !bound) return bound;
   }
+  if (auto possible = check_cycle(request); !possible) return possible;
   if (request.state != Request::State::behind_session) {
     Worker* worker = request.worker ? find(request.worker) : choose(request);
-    if (worker != nullptr && free(*worker)) {
+    if (worker != nullptr && free(*worker) && !held_by_ancestors(*worker, request)) {
       dispatch(request, *worker, out);
       return {};
     }
@@ -159,7 +162,7 @@ void Dispatcher::answered(RequestKey key, TimePoint now, Actions& out) {
   auto& request = found->second;
   const auto took = std::chrono::duration<double, std::milli>(now - request.dispatched).count();
   service_ms_ += kServiceWeight * (took - service_ms_);
-  spoke(key, now);
+  spoke(key, now, out);
   if (request.session != nullptr) ++request.session->answered;
   let_go(request, out);
 }
@@ -184,7 +187,7 @@ void Dispatcher::begin_turn(Request& request) {
   }
 }
 
-void Dispatcher::spoke(RequestKey key, TimePoint now) {
+void Dispatcher::spoke(RequestKey key, TimePoint now, Actions& out) {
   now_ = now;
   const auto found = requests_.find(key);
   if (found == requests_.end() || found->second.state != Request::State::running) return;
@@ -192,6 +195,7 @@ void Dispatcher::spoke(RequestKey key, TimePoint now) {
   if (worker == nullptr || !worker->traits.in_order || worker->running.front() == key) return;
   worker->traits.in_order = false;
   for (const auto other : worker->running) begin_turn(requests_.at(other));  // no turn will come for those behind the first
+  if (waiting_count_ > 0) feed_all(out);  // what would have had to wait behind its own ancestor
 }
 
 /// Its worker has let go of it; it is over.
@@ -333,7 +337,7 @@ bool Dispatcher::free(const Worker& worker) const {
 
 /// Whether a request that is bound to no worker may run there.
 bool Dispatcher::suits(const Worker& worker, const Request& request) const {
-  if (worker.retiring) return false;
+  if (worker.retiring || held_by_ancestors(worker, request)) return false;
   if (request.role == Request::Role::session_import) return worker.traits.can_snapshot && takes_session(worker);
   return request.session == nullptr || takes_session(worker);
 }
@@ -398,6 +402,7 @@ Dispatcher::Request* Dispatcher::next_for(Worker& worker) {
   // What waits for this worker only may still be the first of its session, for which there must be room.
   const auto pinned = std::find_if(worker.pinned.begin(), worker.pinned.end(), [&](const auto& entry) {
     const auto& request = requests_.at(entry.second);
+    if (held_by_ancestors(worker, request)) return false;
     return request.session == nullptr || request.session->worker || takes_session(worker);
   });
   if (pinned == worker.pinned.end() && shared == shared_.end()) return nullptr;
@@ -497,8 +502,13 @@ Error Dispatcher::overloaded(bool by_bytes) const {
 }
 
 std::optional<TimePoint> Dispatcher::waiting_since() const {
-  if (shared_.empty()) return std::nullopt;
-  return requests_.at(shared_.begin()->second).submitted;
+  std::optional<TimePoint> since;
+  for (const auto first : {shared_.begin(), shared_.lower_bound(kRoots)}) {
+    if (first == shared_.end()) continue;
+    const auto submitted = requests_.at(first->second).submitted;
+    since = since ? std::min(*since, submitted) : submitted;
+  }
+  return since;
 }
 
 Error Dispatcher::timed_out() const {

@@ -8,7 +8,9 @@
 // - a worker never has more than `in_flight` requests; a request whose caller was answered early (deadline, cancel) still counts;
 // - an expired waiter never costs a worker anything;
 // - a worker is given up for a request that it does not let go of only when nothing else that has begun there may still finish in time;
-// - a request whose worker died runs again only if it had not begun, or is idempotent, and then `retry.max_attempts` times at most.
+// - a request whose worker died runs again only if it had not begun, or is idempotent, and then `retry.max_attempts` times at most;
+// - reverse requests go before others in the queue; one that could only wait for its own ancestors is refused (call_cycle), and none is
+//   written behind an ancestor to a worker that keeps the order.
 //
 // Snapshots: where workers can export sessions, the dispatcher puts exports and imports of its own into the sessions' order. A session
 // whose worker is gone is imported by another before its next request, if its snapshot covers all that was answered, else it is lost.
@@ -71,6 +73,8 @@ class Dispatcher {
     TimePoint queue_deadline;          ///< of the waiting
     std::size_t bytes = 0;             ///< that it holds while it waits
     RequestKey gathered = 0;           ///< of a share: the request that goes to all workers
+    bool reverse = false;              ///< a worker asked for it while it serves another request
+    std::vector<RequestKey> ancestors{};  ///< of a reverse request: those of this pool that can only end after it
   };
   /// What a worker said of itself.
   struct Traits {
@@ -110,7 +114,7 @@ class Dispatcher {
   /// The worker answered it (or its answer could not be taken).
   void answered(RequestKey key, TimePoint now, Actions& out);
   /// Its worker said something of it: so it has begun, and if others were written before it, its worker does not keep the order.
-  void spoke(RequestKey key, TimePoint now);
+  void spoke(RequestKey key, TimePoint now, Actions& out);
   /// It could not be written to its worker; its caller has an answer.
   void not_sent(RequestKey key, TimePoint now, Actions& out);
   /// The caller does not want it any more. False: unknown, or its caller has had an answer already.
@@ -205,13 +209,14 @@ class Dispatcher {
     bool overdue = false;       ///< past the grace that follows its deadline
     bool disconnected = false;  ///< abandoned only because its caller went away
     int attempts = 0;           ///< runs that have, or may have, begun
-    std::uint64_t order = 0;    ///< of arrival
+    std::uint64_t order = 0;    ///< of arrival; reverse requests before all others
     Session* session = nullptr;
     WorkerKey worker{};    ///< while running; while waiting: the only one that will do, if any
     TimePoint deadline{};  ///< the next one, as it stands in deadlines_
     TimePoint submitted{}, dispatched{};
   };
-  using WaitList = std::map<std::uint64_t, RequestKey>;  ///< by order of arrival
+  using WaitList = std::map<std::uint64_t, RequestKey>;  ///< by `order`
+  static constexpr std::uint64_t kRoots = std::uint64_t{1} << 63;  ///< in the `order` of what is no reverse request
   struct Worker {
     WorkerKey key;
     Traits traits;
@@ -232,6 +237,9 @@ class Dispatcher {
 
   Result<void> admit(Request& request, Actions& out);
   Result<void> admit_resource(Request& request);
+  [[nodiscard]] bool held_by_ancestors(const Worker& worker, const Request& request) const;
+  [[nodiscard]] std::size_t ancestors_on(const Worker& worker, const Request& request) const;
+  [[nodiscard]] Result<void> check_cycle(const Request& request) const;
   Result<void> admit_session(Request& request, Actions& out);
   Result<void> place_in_session(Request& request, const Session& session);
   Result<Session*> new_session(const std::string& id, Actions& out);
@@ -291,6 +299,7 @@ class Dispatcher {
 
   std::string adapter_;
   std::size_t in_flight_ = 1;
+  std::size_t most_workers_ = 1;
   std::size_t queue_ = 0;
   std::size_t queue_bytes_ = 0;
   Selection selection_ = Selection::least_loaded;

@@ -34,7 +34,7 @@ void Pool::on_reply(RequestKey key, Result<Message>&& reply) {
   if (found == requests_.end()) return;
   auto& pending = found->second;
   if (reply && reply->envelope.partial) {
-    dispatcher_.spoke(key, Clock::now());
+    dispatcher_.spoke(key, Clock::now(), actions_);
     if (dispatcher_.next_deadline() < armed_) arm_timer();
     if (!pending.answered) on_partial(pending, std::move(reply));
     return;

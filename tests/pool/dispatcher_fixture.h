@@ -25,6 +25,8 @@ class DispatcherTest : public testing::Test {
     Millis cancel_grace{2'000};
     std::size_t queue_bytes = 0;
     int max_attempts = 2;
+    std::size_t size = 1;
+    std::size_t overflow = 0;
   };
   struct Options {
     std::optional<std::string> session{};
@@ -34,6 +36,8 @@ class DispatcherTest : public testing::Test {
     Millis queue{10'000};
     std::size_t bytes = 0;
     RequestKey gathered = 0;
+    bool reverse = false;
+    std::vector<RequestKey> ancestors{};
   };
 
   static constexpr WorkerKey kA{0, 1};
@@ -49,6 +53,8 @@ class DispatcherTest : public testing::Test {
     options.selection = setup.selection;
     options.sessions = setup.sessions;
     options.retry.max_attempts = setup.max_attempts;
+    options.size = setup.size;
+    options.overflow = setup.overflow;
     options.timeouts.cancel_grace = setup.cancel_grace;
     dispatcher = std::make_unique<Dispatcher>(options);
   }
@@ -59,7 +65,7 @@ class DispatcherTest : public testing::Test {
     actions.clear();
     const auto key = ++last_key;
     dispatcher->submit({key, options.session, options.resource, options.only_on, now + options.deadline, now + options.queue, options.bytes,
-                        options.gathered},
+                        options.gathered, options.reverse, options.ancestors},
                        now, actions);
     return key;
   }
@@ -71,6 +77,13 @@ class DispatcherTest : public testing::Test {
     for (const auto target : targets) submit({.only_on = target, .bytes = bytes, .gathered = gathered});
     return std::nullopt;
   }
+  /// What a worker asks for while it serves the first of `ancestors`; the others wait for that one, or serve what does.
+  RequestKey call(std::vector<RequestKey> ancestors, Options options) {
+    options.reverse = true;
+    options.ancestors = std::move(ancestors);
+    return submit(options);
+  }
+  RequestKey call(std::vector<RequestKey> ancestors) { return call(std::move(ancestors), Options{}); }
   RequestKey submit_session(const std::string& id) { return submit({.session = id}); }
   RequestKey submit_resource(const std::string& id) { return submit({.resource = id}); }
   void up(WorkerKey worker, Dispatcher::Traits traits = {}) {

@@ -140,7 +140,7 @@ TEST_F(Loss, APartOfAnAnswerShowsItToo) {
   up(kA);
   const auto first = submit();
   const auto second = submit();
-  dispatcher->spoke(second, now);
+  dispatcher->spoke(second, now, actions);
   EXPECT_EQ(down(kA), (std::vector{first, second}));
 }
 
@@ -156,7 +156,7 @@ TEST_F(Loss, WhoeverLiesBehindTheFirstHasItsGraceOnceItsWorkerDoesNotKeepTheOrde
     EXPECT_EQ(expired(late), ErrorCode::deadline_exceeded);
     pass(Millis(10'000));
     tick();
-    if (by_a_part) dispatcher->spoke(overtakes, now);
+    if (by_a_part) dispatcher->spoke(overtakes, now, actions);
     answered(overtakes);
     EXPECT_EQ(dispatcher->next_deadline(), now + Millis(100));
     pass(Millis(100));

@@ -342,8 +342,9 @@ void DispatcherModel::check_dispatch(const Action& action) {
   if (request.job.only_on) require(*request.job.only_on == action.worker, "a share on another worker");
   if (const auto holder = resource_of(request)) require(*holder == action.worker, "not where its resource is");
   check_session_turn(found->first, request, action.worker);
+  require(!held_by_ancestors(action.worker, request), "a reverse request behind one that waits for it");
   for (const auto& [key, other] : requests_) {
-    if (key >= found->first) break;
+    if (!comes_before(key, found->first) || held_by_ancestors(action.worker, other)) continue;
     require(!(plain(request) && plain(other) && other.state == State::waiting), "an unpinned request overtook another");
   }
   if (plain(request)) require(!workers_.at(action.worker).retiring, "a plain request to a worker that retires");
@@ -391,6 +392,9 @@ void DispatcherModel::check_refuse(const Action& action) {
       break;
     case ErrorCode::pool_failed:
       require(event_ == Event::refuse_all, "refused without being asked");
+      break;
+    case ErrorCode::call_cycle:
+      require(new_here && waits_for_itself(request), "call_cycle of a request that may run");
       break;
     case ErrorCode::worker_crashed:
       require(request.job.only_on && !workers_.contains(*request.job.only_on), "a share of a living worker");
@@ -533,6 +537,7 @@ void DispatcherModel::check_counts(const Dispatcher& dispatcher) {
   if (event_ != Event::submit) return;
   const auto& last = requests_.at(arrivals_);  // what ended in this event is still there
   if (last.state != State::waiting) return;
+  require(!waits_for_itself(last), "a request waits that could only wait for itself");
   require(queued() <= limits_.queue, "the queue is above its bound");
   require(limits_.queue_bytes == 0 || waiting_bytes() <= limits_.queue_bytes, "the queue holds too many bytes");
 }
@@ -579,6 +584,7 @@ void DispatcherModel::check_nothing_idle() {
       const auto* where = id != nullptr && sessions_.contains(*id) ? &sessions_.at(*id) : nullptr;
       if (where != nullptr && (where->restoring || worker.traits.can_snapshot)) continue;  // an export or import may have to go first
       if (worker.retiring && !request.job.only_on && !resource_of(request) && where == nullptr) continue;
+      if (held_by_ancestors(worker_key, request)) continue;
       if (id != nullptr) {
         if (head(*id) != key) continue;
         const bool busy = std::any_of(requests_.begin(), requests_.end(), [&](const auto& other) {
@@ -634,6 +640,40 @@ void DispatcherModel::check_deadlines(const Dispatcher& dispatcher) {
   }
   require(dispatcher.next_deadline() <= earliest, "next_deadline() is later than the deadline of " + what);
   if (event_ == Event::tick) require(dispatcher.next_deadline() > now_, "a tick left something undone");
+}
+
+// ---- Reverse requests --------------------------------------------------------------------------------------------------------------
+
+bool DispatcherModel::comes_before(RequestKey a, RequestKey b) const {
+  const bool a_reverse = requests_.at(a).job.reverse;
+  return a_reverse != requests_.at(b).job.reverse ? a_reverse : a < b;
+}
+
+bool DispatcherModel::held_by_ancestors(WorkerKey worker_key, const Request& request) const {
+  const auto& worker = workers_.at(worker_key);
+  std::size_t held = 0;
+  for (const auto key : request.job.ancestors) held += std::count(worker.running.begin(), worker.running.end(), key) > 0 ? 1u : 0u;
+  return held > 0 && (worker.traits.in_order || held == limits_.in_flight);
+}
+
+/// As the protocol says it, section 6.
+bool DispatcherModel::waits_for_itself(const Request& request) const {
+  const auto* id = session_of(request);
+  for (const auto key : request.job.ancestors) {
+    if (id != nullptr && requests_.contains(key) && is_of(requests_.at(key), *id)) return true;
+  }
+  if (request.job.ancestors.empty()) return false;
+  std::optional<WorkerKey> only = request.job.only_on;
+  if (id != nullptr && sessions_.contains(*id) && workers_.contains(sessions_.at(*id).worker)) only = sessions_.at(*id).worker;
+  if (const auto holder = resource_of(request)) only = *holder;  // if they contradict each other it is refused anyway
+  if (only) return workers_.contains(*only) && held_by_ancestors(*only, request);
+  std::size_t held = 0;
+  for (const auto& [key, worker] : workers_) {
+    if (worker.retiring || worker.draining || worker.given_up) continue;
+    if (!held_by_ancestors(key, request)) return false;
+    ++held;
+  }
+  return held >= limits_.size + limits_.overflow;
 }
 
 // ---- Helpers -----------------------------------------------------------------------------------------------------------------------

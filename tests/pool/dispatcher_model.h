@@ -132,6 +132,9 @@ class DispatcherModel {
   void check_deadlines(const Dispatcher& dispatcher);
   [[nodiscard]] bool plain(const Request& request) const;
   [[nodiscard]] bool free(WorkerKey worker) const;
+  [[nodiscard]] bool comes_before(RequestKey a, RequestKey b) const;
+  [[nodiscard]] bool held_by_ancestors(WorkerKey worker, const Request& request) const;
+  [[nodiscard]] bool waits_for_itself(const Request& request) const;
   [[nodiscard]] bool room(WorkerKey worker) const;
   [[nodiscard]] std::size_t count(State state) const;
   [[nodiscard]] std::size_t queued() const;

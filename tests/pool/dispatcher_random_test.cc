@@ -40,6 +40,8 @@ class Sequence {
     PoolOptions options;
     options.adapter = "echo";
     options.in_flight = 1 + below(4);
+    options.size = 1 + below(3);
+    options.overflow = below(2);
     options.queue = one_of<std::size_t>({0, 1, 6, 30});
     options.queue_bytes = one_of<std::size_t>({0, 0, 2'000});
     options.selection = one_of({Selection::least_loaded, Selection::lifo});
@@ -105,7 +107,15 @@ class Sequence {
     if (chance(40)) job.session = some_session();
     if (chance(20)) job.resource = some_resource();
     job.bytes = below(1'000);
+    if (chance(30)) make_reverse(job);
     submit(job);
+  }
+  /// Of one that runs here or of another pool, and of those that wait for it.
+  void make_reverse(Dispatcher::Job& job) {
+    job.reverse = true;
+    for (const auto& [key, request] : model_.requests()) {
+      if (request.state == State::running && chance(40)) job.ancestors.push_back(key);
+    }
   }
   void submit_to_all() {
     std::vector<WorkerKey> targets;
@@ -114,6 +124,7 @@ class Sequence {
     Dispatcher::Job job;
     job.gathered = ++last_key_;
     job.bytes = below(500);
+    if (chance(30)) make_reverse(job);
     const bool refused = !dispatcher_.room_for_shares(targets, job.bytes);
     if (refused != model_.overloaded(targets, job.bytes)) problem_ = "room_for_shares() said the wrong thing";
     if (refused) return;
@@ -137,7 +148,7 @@ class Sequence {
   }
   void speak(RequestKey key) {
     model_.has_spoken(key);
-    dispatcher_.spoke(key, now_);
+    dispatcher_.spoke(key, now_, actions_);
     after(Event::other, "a part of " + std::to_string(key));
   }
   void cancel() {
