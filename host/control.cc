@@ -69,6 +69,7 @@ Pool& Host::Impl::add_pool(const AdapterConfig& adapter) {
       std::make_unique<Pool>(io_.get_executor(), adapter.pool, instance_, launcher_, sampler_, reporter_, translation(adapter.errors));
   pool->keep_snapshots(state_ != nullptr ? state_->snapshots() : std::string());
   pool->use_cgroups(cgroups_);
+  pool->serve_workers_by(*this);
   return *(pools_[adapter.pool.adapter] = std::move(pool));
 }
 
@@ -109,9 +110,9 @@ void Host::Impl::retire(const std::string& name, Millis timeout, std::function<v
 
 /// Replies with `result` once it is done, or with what went wrong; with deadline_exceeded if the caller's timeout_ms is over before.
 Pool::Done Host::Impl::answer_when_done(const OwnCall& call, std::function<json()> result) {
-  const auto weak = call.connection.weak_from_this();
+  const auto weak = call.caller.weak_from_this();
   const auto serial = call.serial;
-  call.connection.working_on(serial);
+  call.caller.working_on(serial);
   std::shared_ptr<Timer> limit;
   if (call.request.timeout_ms) {
     limit = std::make_shared<Timer>(io_.get_executor());
@@ -222,6 +223,7 @@ void Host::Impl::register_bridge(const OwnCall& call) {
   if (folder && !folder->starts_with('/')) throw Exception(invalid_arg("/folder", "args.folder must be absolute", "an absolute path"));
   if (pool_named(name) != nullptr)
     throw Exception(invalid_arg("/name", "There is an adapter of the name " + name + " already", "a new name"));
+  if (provider_of(name) != nullptr) throw Exception(invalid_arg("/name", "A parent provides the namespace " + name, "a new name"));
   if (leaving_.contains(name)) throw Exception(busy(name + " is still being removed"));
   const auto context = ConfigContext::of_process();
   const auto own_folder = config_.file.empty() ? context.current_dir : std::filesystem::path(config_.file).parent_path();
@@ -263,6 +265,10 @@ void Host::Impl::reload(const OwnCall& call) {
     next = reread_();
   } catch (const ConfigError& error) {
     throw Exception(unusable(error));
+  }
+  for (const auto& adapter : next.adapters) {
+    if (provider_of(adapter.pool.adapter) == nullptr) continue;
+    throw Exception(ErrorCode::bad_request, "A parent provides the namespace " + adapter.pool.adapter + ": it cannot be an adapter's name now");
   }
   for (const auto& warning : next.warnings) log_.warn(warning.to_string());
   reload_ = std::make_shared<Reload>();

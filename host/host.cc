@@ -63,6 +63,7 @@ Host::Impl::Impl(boost::asio::io_context& io, Config config, Log& log, std::stri
 
 Host::Impl::~Impl() {
   for (const auto& connection : connections_) connection->close();
+  for (const auto& [key, caller] : worker_callers_) caller->leave();
 }
 
 void Host::Impl::await_orphans() {
@@ -166,12 +167,13 @@ void Host::Impl::accept(UniqueFd socket) {
 }
 
 void Host::Impl::half_closed(Connection& connection) {
+  end_provider(connection, Error{ErrorCode::worker_crashed, "The parent that provides this can answer no more", {{"reason", "half_closed"}}});
   if (&connection == stdio_) {
     if (phase_ == Phase::serving) shutdown();
     return;
   }
   if (connection.outstanding() > 0) return;  // comes again with its last reply
-  const auto self = connection.shared_from_this();
+  const auto self = std::static_pointer_cast<Connection>(connection.shared_from_this());
   asio::post(io_, [this, self] { self->close_after_flush([this, self] { remove(*self); }); });
 }
 
@@ -185,12 +187,13 @@ void Host::Impl::gone(Connection& connection) {
 }
 
 void Host::Impl::remove(Connection& connection) {
+  end_provider(connection, Error{ErrorCode::worker_crashed, "The parent that provides this is gone", {{"reason", "provider_gone"}}});
   if (&connection == stdio_) stdio_ = nullptr;
   if (const auto found = subscriptions_.find(&connection); found != subscriptions_.end()) {
     for (const auto subscription : found->second) events_.unsubscribe(subscription);
     subscriptions_.erase(found);
   }
-  const auto self = connection.shared_from_this();
+  const auto self = std::static_pointer_cast<Connection>(connection.shared_from_this());
   self->close();
   connections_.erase(self);
   asio::post(io_, [this, self] {  // not destroyed while it is calling
@@ -209,6 +212,13 @@ void Host::Impl::shutdown(std::optional<Millis> timeout) {
   log_.info("draining");
   pools_running_ = pools_.size() + leaving_.size();
   await_shutdown(Clock::now() + drain_time(timeout));
+  if (open_calls_ == 0) stop_pools();
+}
+
+/// Not before nobody waits any more: until then a worker may ask any of them for something.
+void Host::Impl::stop_pools() {
+  if (pools_stopping_ || open_calls_ > 0) return;
+  pools_stopping_ = true;
   for (auto& [name, pool] : pools_) pool->stop([this] { pool_stopped(); });
   if (pools_running_ == 0) asio::post(io_, [this] { close_connections(); });
 }
@@ -233,6 +243,7 @@ void Host::Impl::abort_all() {
   const Error error{ErrorCode::shutting_down, "The host is shutting down"};
   for (auto& [name, pool] : pools_) pool->abort(error);
   for (auto& [name, leaving] : leaving_) leaving.pool->abort(error);
+  for (auto& [connection, provider] : providers_) provider->end(error);
 }
 
 void Host::Impl::pool_stopped() {
@@ -260,6 +271,7 @@ void Host::Impl::stop_at_once() {
   if (phase_ == Phase::stopped) return;
   if (phase_ == Phase::serving) shutdown();
   abort_all();
+  stop_pools();
   for (auto& [name, pool] : pools_) pool->kill();
   for (auto& [name, leaving] : leaving_) leaving.pool->kill();
 }

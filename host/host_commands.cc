@@ -49,16 +49,17 @@ Result<nlohmann::json> args_of(const Message& request) {
 
 const std::vector<Host::Impl::OwnCommand>& Host::Impl::own_commands() {
   static const std::vector<OwnCommand> all{
-      {"ping", [](Impl& host, const OwnCall& call) { call.reply(host.ping()); }},
-      {"get_info", [](Impl& host, const OwnCall& call) { call.reply(host.get_info()); }},
+      {"ping", [](Impl& host, const OwnCall& call) { call.reply(host.ping()); }, false, true},
+      {"get_info", [](Impl& host, const OwnCall& call) { call.reply(host.get_info()); }, false, true},
       {"get_stats", [](Impl& host, const OwnCall& call) { call.reply(host.get_stats()); }},
-      {"list_frameworks", [](Impl& host, const OwnCall& call) { call.reply(host.list_frameworks()); }},
+      {"list_frameworks", [](Impl& host, const OwnCall& call) { call.reply(host.list_frameworks()); }, false, true},
       {"get_framework_info", [](Impl& host, const OwnCall& call) { host.framework_info(call); }, true},
       {"workers", [](Impl& host, const OwnCall& call) { call.reply(host.workers()); }},
       {"sessions", [](Impl& host, const OwnCall& call) { call.reply(host.sessions()); }},
       {"end_session", [](Impl& host, const OwnCall& call) { call.reply(host.end_session(call.args)); }},
-      {"cancel", [](Impl&, const OwnCall& call) { call.reply(call.connection.cancel(id_arg(call.args))); }},
+      {"cancel", [](Impl&, const OwnCall& call) { call.reply(call.caller.cancel(id_arg(call.args))); }, false, true},
       {"subscribe", [](Impl& host, const OwnCall& call) { call.reply(host.subscribe(call)); }},
+      {"provide", [](Impl& host, const OwnCall& call) { call.reply(host.provide(call)); }, true},
       {"register_bridge", [](Impl& host, const OwnCall& call) { host.register_bridge(call); }, true},
       {"start_bridge", [](Impl& host, const OwnCall& call) { host.start_bridge(call); }, true},
       {"stop_bridge", [](Impl& host, const OwnCall& call) { host.stop_bridge(call); }},
@@ -83,38 +84,41 @@ bool Host::Impl::starts_something(std::string_view name) {
   return command != nullptr && command->starts;
 }
 
-void Host::Impl::serve_own(Connection& connection, Serial serial, const Message& request) {
+void Host::Impl::serve_own(Caller& caller, Connection* connection, Serial serial, const Message& request) {
   const auto name = request.envelope.name();
   const auto args = args_of(request);
   if (!args) {
-    connection.reply_error(serial, args.error());
+    caller.reply_error(serial, args.error());
     return;
   }
   try {
-    if (const auto* command = own_command(name)) return command->serve(*this, OwnCall{connection, serial, request.envelope, *args});
+    if (const auto* command = own_command(name)) {
+      if (connection == nullptr && !command->for_workers) throw Exception(ErrorCode::forbidden, "host:" + std::string(name) + " is not for workers");
+      return command->serve(*this, OwnCall{caller, serial, request.envelope, *args, connection});
+    }
     Error error{ErrorCode::unknown_command, "Unknown command: " + std::string(name)};
     std::vector<std::string> known;
     for (const auto& command : own_commands()) known.emplace_back(command.name);
     if (const auto near = nearest_names(name, known); !near.empty()) error.details = {{"nearest", near}};
-    connection.reply_error(serial, error);
+    caller.reply_error(serial, error);
   } catch (const Exception& exception) {
-    connection.reply_error(serial, exception.error());
+    caller.reply_error(serial, exception.error());
   } catch (const std::exception& exception) {
-    connection.reply_error(serial, Error{ErrorCode::internal, exception.what()});
+    caller.reply_error(serial, Error{ErrorCode::internal, exception.what()});
   }
 }
 
-void Host::Impl::serve_common(Connection& connection, Serial serial, const Message& request) {
+void Host::Impl::serve_common(Caller& caller, Serial serial, const Message& request) {
   const auto name = request.envelope.name();
-  if (name == "ping") return connection.reply_result(serial, ping());
-  if (name == "get_info") return connection.reply_result(serial, get_info());
-  if (name == "get_stats") return connection.reply_result(serial, get_stats());
+  if (name == "ping") return caller.reply_result(serial, ping());
+  if (name == "get_info") return caller.reply_result(serial, get_info());
+  if (name == "get_stats") return caller.reply_result(serial, get_stats());
   if (name == "cleanup") {
-    return connection.reply_result(serial, {{"status", "cleaned"}, {"resources_removed", 0}, {"sessions_removed", 0}});
+    return caller.reply_result(serial, {{"status", "cleaned"}, {"resources_removed", 0}, {"sessions_removed", 0}});
   }
   Error error{ErrorCode::unknown_command, "Unknown command: " + std::string(name)};
   error.details = {{"reason", "there is no default adapter: say ADAPTER:" + std::string(name)}};
-  connection.reply_error(serial, error);
+  caller.reply_error(serial, error);
 }
 
 nlohmann::json Host::Impl::ping() const {
@@ -255,7 +259,7 @@ nlohmann::json Host::Impl::end_session(const nlohmann::json& args) {
 nlohmann::json Host::Impl::subscribe(const OwnCall& call) {
   const auto found = call.args.find("events");
   std::vector<std::string> patterns;
-  auto& subscriptions = subscriptions_[&call.connection];
+  auto& subscriptions = subscriptions_[call.connection];
   if (subscriptions.size() >= kMaxSubscriptions) {
     throw Exception(ErrorCode::bad_request, "A connection has at most " + std::to_string(kMaxSubscriptions) + " subscriptions");
   }
@@ -271,7 +275,8 @@ nlohmann::json Host::Impl::subscribe(const OwnCall& call) {
     }
     patterns.push_back(text);
   }
-  auto sink = [weak = call.connection.weak_from_this(), codec = call.request.codec, seq = std::uint64_t{0}](
+  const auto self = std::static_pointer_cast<Connection>(call.connection->shared_from_this());
+  auto sink = [weak = std::weak_ptr(self), codec = call.request.codec, seq = std::uint64_t{0}](
                   std::string_view event, const nlohmann::json& data) mutable {
     const auto subscriber = weak.lock();
     const auto number = seq++;
@@ -290,7 +295,7 @@ void Host::Impl::framework_info(const OwnCall& call) {
   auto frame = Frame::of(R"({"command":"get_info"})");
   auto envelope = Envelope::parse_request(frame.body);
   envelope->timeout_ms = call.request.timeout_ms;
-  auto reply = [weak = call.connection.weak_from_this(), serial = call.serial, pool](const Result<Message>& answer) {
+  auto reply = [weak = call.caller.weak_from_this(), serial = call.serial, pool](const Result<Message>& answer) {
     const auto caller = weak.lock();
     if (!caller) return;
     auto result = result_document(answer);
@@ -300,8 +305,8 @@ void Host::Impl::framework_info(const OwnCall& call) {
     info["framework"] = pool->options().adapter;
     caller->reply_result(serial, info);
   };
-  const auto key = pool->submit(Message{std::move(frame), std::move(*envelope)}, std::move(reply));
-  call.connection.handed_on(call.serial, {pool, key});
+  const auto key = pool->submit(Message{std::move(frame), std::move(*envelope)}, counted(std::move(reply)));
+  call.caller.handed_on(call.serial, {pool, key});
 }
 
 /// Answered before the host goes, with what there is to end. While the host drains it only brings the end nearer.

@@ -1,5 +1,5 @@
-// The parts of a Host and how they hold together. host.cc: life and connections; router.cc: where requests go; host_commands.cc: what
-// the host answers itself; control.cc: the commands that change what it serves.
+// The parts of a Host and how they hold together. host.cc: life and connections; router.cc: where requests go; reverse.cc: those of
+// workers, and namespaces of parents; host_commands.cc: what the host answers itself; control.cc: the commands that change what it serves.
 #pragma once
 
 #include <boost/asio/signal_set.hpp>
@@ -16,13 +16,17 @@
 #include "host/event_bus.h"
 #include "host/host.h"
 #include "host/pool_reporter.h"
+#include "host/provider.h"
+#include "host/worker_caller.h"
 #include "pool/pool.h"
 #include "pool/watcher_keeper.h"
 #include "protocol/transport/unix_listener.h"
 
 namespace pons {
 
-class Host::Impl final : private Connection::Service {
+inline constexpr std::string_view kOwnNamespace = "host";
+
+class Host::Impl final : private Connection::Service, private ReverseService {
  public:
   Impl(boost::asio::io_context& io, Config config, Log& log, std::string instance, Watcher& watcher, CgroupTree& cgroups,
        const StateDir* state);
@@ -39,7 +43,7 @@ class Host::Impl final : private Connection::Service {
 
  private:
   enum class Phase : std::uint8_t { serving, draining, closing, stopped };
-  using Serial = Connection::Serial;
+  using Serial = Caller::Serial;
 
   // Connection::Service
   void serve(Connection& connection, Serial serial, Message&& request, TimePoint now) override;
@@ -49,33 +53,48 @@ class Host::Impl final : private Connection::Service {
   }
   void note_frames(std::uint64_t in, std::uint64_t out) override;
   bool logs_requests() const override { return log_.enabled(LogLevel::debug); }
-  void log_request(const Connection::Origin& request, std::string_view outcome, Clock::duration took) override;
+  void log_request(const Caller::Origin& request, std::string_view outcome, Clock::duration took) override;
+  bool take_reply(Connection& connection, Message&& reply) override;
   void half_closed(Connection& connection) override;
   void gone(Connection& connection) override;
 
+  // ReverseService
+  void serve_worker(Pool& pool, WorkerProcess& worker, Message&& request, const ReverseOrigin& origin) override;
+  void end_calls(const Pool& pool, WorkerKey worker, RequestKey parent, CancelBy by) override;
+  void worker_gone(const Pool& pool, WorkerKey worker) override;
+  void worker_written(const Pool& pool, WorkerKey worker, std::size_t unsent) override;
+
   // Router
-  void forward(Connection& connection, Serial serial, Message&& request, Pool& pool, TimePoint now);
+  void route(Caller& caller, Serial serial, Message&& request, TimePoint now, const ReverseOrigin& origin = {});
+  void forward(Caller& caller, Serial serial, Message&& request, Pool& pool, TimePoint now, const ReverseOrigin& origin);
+  void forward(Caller& caller, Serial serial, Message&& request, Provider& provider, TimePoint now, const ReverseOrigin& origin);
+  Pool::Reply reply_to(Caller& caller, Serial serial);
+  Pool::Reply counted(Pool::Reply reply);
+  [[nodiscard]] std::optional<Error> too_much(std::size_t bytes) const;
   Pool* pool_named(std::string_view adapter);
+  Provider* provider_of(std::string_view name);
   [[nodiscard]] Error unknown_namespace(std::string_view name) const;
 
   // The host's own commands
   struct OwnCall {
-    Connection& connection;
+    Caller& caller;
     Serial serial;
     const Envelope& request;
     const nlohmann::json& args;
-    void reply(const nlohmann::json& result) const { connection.reply_result(serial, result); }
+    Connection* connection;  ///< null: a worker's
+    void reply(const nlohmann::json& result) const { caller.reply_result(serial, result); }
   };
   struct OwnCommand {
     std::string_view name;
     void (*serve)(Impl& host, const OwnCall& call);  ///< throws Exception
     bool starts = false;                             ///< something that a draining host does not begin any more
+    bool for_workers = false;                        ///< a worker may use it too
   };
   static const std::vector<OwnCommand>& own_commands();
   static const OwnCommand* own_command(std::string_view name);
   static bool starts_something(std::string_view name);
-  void serve_own(Connection& connection, Serial serial, const Message& request);
-  void serve_common(Connection& connection, Serial serial, const Message& request);  ///< where there is no default adapter
+  void serve_own(Caller& caller, Connection* connection, Serial serial, const Message& request);
+  void serve_common(Caller& caller, Serial serial, const Message& request);  ///< where there is no default adapter
   nlohmann::json ping() const;
   nlohmann::json get_info() const;
   nlohmann::json limits() const;  ///< which limits of workers hold on this machine
@@ -85,6 +104,8 @@ class Host::Impl final : private Connection::Service {
   nlohmann::json sessions() const;
   nlohmann::json end_session(const nlohmann::json& args);
   nlohmann::json subscribe(const OwnCall& call);
+  nlohmann::json provide(const OwnCall& call);
+  void end_provider(const Connection& connection, const Error& error);
   void framework_info(const OwnCall& call);
   void shutdown_command(const OwnCall& call);
 
@@ -122,6 +143,7 @@ class Host::Impl final : private Connection::Service {
   [[nodiscard]] std::size_t connection_room() const;
   void remove(Connection& connection);
   void await_shutdown(TimePoint end);
+  void stop_pools();
   [[nodiscard]] Millis drain_time(std::optional<Millis> asked) const;
   void pool_stopped();
   void close_connections();
@@ -144,6 +166,9 @@ class Host::Impl final : private Connection::Service {
   ProcessSampler sampler_;
   std::map<std::string, std::unique_ptr<Pool>, std::less<>> pools_;
   std::map<std::string, Leaving, std::less<>> leaving_;  ///< removed: unknown to callers, until their last worker is gone
+  std::map<std::pair<const Pool*, WorkerKey>, std::shared_ptr<WorkerCaller>> worker_callers_;
+  std::map<const Connection*, std::unique_ptr<Provider>> providers_;
+  std::size_t open_calls_ = 0;  ///< requests handed on and not yet answered
   std::function<Config()> reread_;
   std::shared_ptr<Reload> reload_;  ///< the one that is under way
   std::unique_ptr<UnixListener> listener_;
@@ -159,6 +184,7 @@ class Host::Impl final : private Connection::Service {
   CgroupTree& cgroups_;
   const StateDir* state_;  ///< null: nothing outlives this host
   std::size_t pools_running_ = 0;
+  bool pools_stopping_ = false;
   std::function<void()> stopped_;
   // Statistics
   std::size_t held_bytes_ = 0;

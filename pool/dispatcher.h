@@ -29,14 +29,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "pool/callee.h"
 #include "pool/options.h"
 #include "pool/worker_key.h"
 #include "protocol/error.h"
 #include "protocol/transport/task.h"
 
 namespace pons {
-
-using RequestKey = std::uint64_t;  ///< a request within its pool; 0: none
 
 struct Action {
   enum class Kind : std::uint8_t {
@@ -59,8 +58,6 @@ struct Action {
   int attempt = 0;
 };
 using Actions = std::vector<Action>;
-
-enum class CancelBy : std::uint8_t { caller, disconnection };
 
 class Dispatcher {
  public:

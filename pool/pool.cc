@@ -5,9 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <cmath>
 
-#include "pool/messages.h"
 #include "protocol/document.h"
-#include "protocol/splice.h"
 
 namespace pons {
 
@@ -45,29 +43,35 @@ Pool::~Pool() { kill(); }
 
 // ---- In ----------------------------------------------------------------------------------------------------------------------------
 
-RequestKey Pool::submit(Message&& request, Reply reply, TimePoint now) {
+RequestKey Pool::submit(Message&& request, Reply reply, TimePoint now, const ReverseOrigin& origin) {
   ++requests_total_;
-  if (goes_to_all(request.envelope)) return submit_to_all(request, std::move(reply), now);
-  return submit_one(std::move(request), std::move(reply), now);
+  if (goes_to_all(request.envelope)) return submit_to_all(request, std::move(reply), now, origin);
+  return submit_one(std::move(request), std::move(reply), now, origin);
 }
 
-RequestKey Pool::submit_one(Message&& request, Reply reply, TimePoint now, std::optional<WorkerKey> only_on, RequestKey gathered) {
+RequestKey Pool::submit_one(Message&& request, Reply reply, TimePoint now, const ReverseOrigin& origin, std::optional<WorkerKey> only_on,
+                            RequestKey gathered) {
   const auto key = ++last_key_;
   const auto& envelope = request.envelope;
   const auto max = static_cast<double>(options_.timeouts.max.count());
   const auto timeout = envelope.timeout_ms ? std::min(*envelope.timeout_ms, max) : static_cast<double>(options_.timeouts.request.count());
-  const auto deadline = now + std::chrono::microseconds(static_cast<std::int64_t>(timeout * 1000));
+  const auto deadline = std::min(now + std::chrono::microseconds(static_cast<std::int64_t>(timeout * 1000)), origin.deadline);
 
   Dispatcher::Job job{key,      envelope.session_id,           envelope.resource_id,      only_on,
                       deadline, now + options_.timeouts.queue, request.frame.body.size(), gathered};
+  job.reverse = origin.lineage != nullptr;
+  for (auto ancestor = origin.lineage.get(); ancestor != nullptr; ancestor = ancestor->parent.get()) {
+    if (ancestor->pool == this) job.ancestors.push_back(ancestor->key);
+  }
   if (only_on) job.session = job.resource = std::nullopt;
   auto& pending = requests_[key];
   pending.message = std::move(request);
   pending.reply = std::move(reply);
   pending.submitted = now;
   pending.deadline = deadline;
+  pending.origin = origin.lineage;
   pending.share = only_on.has_value();
-  if (auto refused = refusal()) {
+  if (auto refused = refusal(!job.ancestors.empty())) {
     answer(pending, std::move(*refused));
     requests_.erase(key);
     return key;
@@ -81,8 +85,8 @@ RequestKey Pool::submit_one(Message&& request, Reply reply, TimePoint now, std::
   return key;
 }
 
-/// Why no request is taken now.
-std::optional<Error> Pool::refusal() const {
+/// Why no request is taken now. `is_awaited`: one that runs here cannot end without it.
+std::optional<Error> Pool::refusal(bool is_awaited) const {
   if (final_) return Error{ErrorCode::shutting_down, "The host is shutting down"};
   switch (mode_) {
     case Mode::serving:
@@ -90,6 +94,7 @@ std::optional<Error> Pool::refusal() const {
       return std::nullopt;
     case Mode::draining:
     case Mode::closing:
+      if (is_awaited) return std::nullopt;
       return Error{ErrorCode::shutting_down, options_.adapter + " is draining"};
     case Mode::closed:
       Error error{ErrorCode::pool_failed, options_.adapter + " was stopped; start it to use it"};
@@ -107,7 +112,7 @@ bool Pool::goes_to_all(const Envelope& envelope) const {
   return lists_command(last_info_, "create_" + std::string(type.substr(0, type.size() - 1)));
 }
 
-RequestKey Pool::submit_to_all(const Message& request, Reply reply, TimePoint now) {
+RequestKey Pool::submit_to_all(const Message& request, Reply reply, TimePoint now, const ReverseOrigin& origin) {
   std::vector<WorkerKey> targets;
   for (const auto& [worker_key, member] : members_) {
     if (member.process->state() == WorkerLife::State::ready) targets.push_back(worker_key);
@@ -130,7 +135,7 @@ RequestKey Pool::submit_to_all(const Message& request, Reply reply, TimePoint no
       if (found == gathered_.end() || (share && share->envelope.partial)) return;
       if (found->second.gather.add(worker, result_document(share))) finish_gathered(key);
     };
-    const auto share_key = submit_one(Message(request), std::move(take), now, target, key);
+    const auto share_key = submit_one(Message(request), std::move(take), now, origin, target, key);
     const auto found = gathered_.find(key);
     if (found != gathered_.end()) found->second.shares.push_back(share_key);
   }
@@ -163,6 +168,7 @@ bool Pool::cancel(RequestKey key, CancelBy by) {
   }
   const auto pending = requests_.find(key);
   if (pending == requests_.end() || pending->second.answered) return false;
+  pending->second.ended_by = by;
   const bool found = dispatcher_.cancel(key, by, Clock::now(), actions_);
   apply();
   return found;
@@ -256,26 +262,17 @@ void Pool::dispatch(RequestKey key, WorkerKey worker_key, TimePoint now) {
   ++slots_[worker_key.slot].requests;
   worker.channel().pause(false);  // a slow caller of a stream may no longer hold it up: it is not alone any more
   auto on_answer = [this, key](Result<Message>&& reply) { on_reply(key, std::move(reply)); };
-  worker.channel().expect(pending.channel_id, std::move(on_answer), makes_resource(pending.message.envelope.name()));
+  worker.channel().expect(pending.channel_id, std::move(on_answer), makes_resource(pending.message.envelope.name()), key);
   worker.channel().send(std::move(*frame));
 }
 
 Result<OutFrame> Pool::outgoing(Pending& pending, const WorkerProcess& worker, TimePoint now) {
   const auto left = std::chrono::duration<double, std::milli>(pending.deadline - now).count();
-  const RequestPatch patch{pending.channel_id, pending.message.envelope.name(), std::max(1.0, std::floor(left))};
-  const auto& [frame, envelope] = pending.message;
+  const auto& envelope = pending.message.envelope;
+  RequestPatch patch{pending.channel_id, envelope.name(), std::max(1.0, std::floor(left))};
+  if (envelope.session_id && envelope.session_range.empty()) patch.session_id = *envelope.session_id;  // inherited
   pending.transcoded = envelope.codec == Codec::msgpack && !worker.info().reads_msgpack;
-  if (!pending.transcoded) return splice_request(frame, envelope, patch);
-  auto body = transcode(frame.body, Codec::msgpack, Codec::json);
-  if (!body) {
-    auto error = body.error();
-    if (error.code == ErrorCode::unsupported_codec) error.message = options_.adapter + " reads only JSON: " + error.message;
-    return error;
-  }
-  const auto json = Frame::of(std::move(*body));
-  const auto parsed = Envelope::parse_request(json.body);
-  if (!parsed) return parsed.error().error;
-  return splice_request(json, *parsed, patch);
+  return forwarded(pending.message, patch, pending.transcoded ? Codec::json : envelope.codec, options_.adapter);
 }
 
 /// The caller gets its answer now, the worker should stop. Of one that hangs we want to know where.
@@ -315,6 +312,31 @@ void Pool::interrupt(RequestKey key, WorkerKey worker_key) {
     send_own(*worker, "common:cancel", {{"id", requests_.at(key).channel_id}});
   }
 }
+
+// ---- What workers ask for ----------------------------------------------------------------------------------------------------------
+
+void Pool::on_worker_request(WorkerProcess& worker, Message&& request) {
+  const auto& envelope = request.envelope;
+  const auto refuse = [&](ErrorCode code, const char* why) { worker.refuse(envelope.codec, envelope.id, Error{code, why}); };
+  if (worker.info().level < 1 || reverse_ == nullptr) return refuse(ErrorCode::bad_request, "This worker has said no protocol level");
+  if (!envelope.parent_id) return refuse(ErrorCode::bad_request, "A worker's request names in parent_id the request that it serves");
+  const auto parent = requests_.find(worker.channel().tag_of(*envelope.parent_id));
+  if (parent == requests_.end()) return refuse(ErrorCode::bad_request, "No request with the id of parent_id is being served here");
+  if (parent->second.answered) return refuse(ErrorCode::cancelled, "The request that this is for has ended");
+  const auto key = parent->first;
+  auto& pending = parent->second;
+  if (!pending.lineage) {
+    const auto depth = pending.origin ? pending.origin->depth + 1 : 0;
+    pending.lineage = std::make_shared<Lineage>(Lineage{this, key, depth, pending.origin});
+  }
+  const ReverseOrigin origin{pending.lineage, pending.deadline, pending.message.envelope.session_id};
+  const auto now = Clock::now();
+  dispatcher_.spoke(key, now, actions_);
+  apply(now);
+  reverse_->serve_worker(*this, worker, std::move(request), origin);
+}
+
+void Pool::on_worker_written(WorkerProcess& worker, std::size_t unsent) { reverse_->worker_written(*this, worker.key(), unsent); }
 
 std::uint64_t Pool::send_own(WorkerProcess& worker, std::string_view command, nlohmann::json args, Channel::OnReply on_reply) {
   const auto id = worker.channel().next_id();

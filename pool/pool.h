@@ -23,25 +23,23 @@
 #include "pool/gather.h"
 #include "pool/health.h"
 #include "pool/latency.h"
+#include "pool/messages.h"
 #include "pool/observer.h"
 #include "pool/options.h"
 #include "pool/process_sampler.h"
+#include "pool/reverse.h"
 #include "pool/snapshot_store.h"
 #include "pool/staff.h"
 #include "pool/worker_process.h"
 
 namespace pons {
 
-/// The result of a reply as a document; the worker's error, or what stands for the reply, as an Error.
-Result<nlohmann::json> result_document(const Result<Message>& reply);
-
-class Pool final : private WorkerProcess::Owner {
+class Pool final : public Callee, private WorkerProcess::Owner {
  public:
   /// Partial replies (only of a request with `stream`) and then one terminal one, in the codec of the request, with an id that is not
   /// the caller's; or the Error that stands for it.
   using Reply = std::function<void(Result<Message>&&)>;
-  /// Turns a framework's error without a code into one of ours: the class name or first word, to a code and whether to retry.
-  using Translate = std::function<std::optional<std::pair<std::string, std::optional<bool>>>(std::string_view type)>;
+  using Translate = ErrorTranslation;
 
   /// Called once with the outcome of what an operator asked for: at once, or in a later turn of the loop.
   using Done = std::function<void(Result<void>)>;
@@ -77,16 +75,16 @@ class Pool final : private WorkerProcess::Owner {
   void keep_snapshots(std::string folder);
   /// Each worker gets a cgroup, which outlives the pool.
   void use_cgroups(CgroupTree& cgroups) { cgroups_ = &cgroups; }
+  /// Who serves what the workers ask for; it outlives the pool.
+  void serve_workers_by(ReverseService& service) { reverse_ = &service; }
 
   // ---- Requests
 
-  RequestKey submit(Message&& request, Reply reply, TimePoint now = Clock::now());
-  /// False: unknown, or answered already. Otherwise its reply (cancelled) has come before this returns.
-  bool cancel(RequestKey key, CancelBy by);
-  [[nodiscard]] bool is_running(RequestKey key) const;
-  /// Stops or goes on reading from the worker that runs `key`, for a caller that does not keep up with its stream. False: it runs other
-  /// requests too, which must not suffer.
-  bool pause_stream(RequestKey key, bool paused);
+  RequestKey submit(Message&& request, Reply reply, TimePoint now = Clock::now(), const ReverseOrigin& origin = {});
+  bool cancel(RequestKey key, CancelBy by) override;
+  [[nodiscard]] bool is_running(RequestKey key) const override;
+  /// False: the worker that runs it runs other requests too, which must not suffer.
+  bool pause_stream(RequestKey key, bool paused) override;
   bool end_session(const std::string& id);
 
   // ---- What an operator asks for, one thing at a time (bad_request with details.reason "busy" for a second one)
@@ -160,6 +158,9 @@ class Pool final : private WorkerProcess::Owner {
     Reply reply;
     TimePoint submitted;
     TimePoint deadline;
+    std::shared_ptr<const Lineage> origin{};   ///< of a reverse request
+    std::shared_ptr<const Lineage> lineage{};  ///< of those that it has made itself
+    CancelBy ended_by = CancelBy::disconnection;
     WorkerKey worker{};
     std::uint64_t channel_id = 0;
     bool answered = false;     ///< the caller has its terminal reply; the worker is still busy with it
@@ -183,12 +184,15 @@ class Pool final : private WorkerProcess::Owner {
   void on_worker_exited(WorkerProcess& worker, WorkerProcess::Exit exit) override;
   void on_worker_line(WorkerProcess& worker, std::string_view stream, std::string line) override;
   void on_late_reply(WorkerProcess& worker) override;
+  void on_worker_request(WorkerProcess& worker, Message&& request) override;
+  void on_worker_written(WorkerProcess& worker, std::size_t unsent) override;
 
   // Requests (pool.cc)
-  RequestKey submit_one(Message&& request, Reply reply, TimePoint now, std::optional<WorkerKey> only_on = {}, RequestKey gathered = 0);
-  [[nodiscard]] std::optional<Error> refusal() const;
+  RequestKey submit_one(Message&& request, Reply reply, TimePoint now, const ReverseOrigin& origin,
+                        std::optional<WorkerKey> only_on = {}, RequestKey gathered = 0);
+  [[nodiscard]] std::optional<Error> refusal(bool is_awaited = false) const;
   [[nodiscard]] bool goes_to_all(const Envelope& envelope) const;
-  RequestKey submit_to_all(const Message& request, Reply reply, TimePoint now);
+  RequestKey submit_to_all(const Message& request, Reply reply, TimePoint now, const ReverseOrigin& origin);
   void finish_gathered(RequestKey key);
   void apply(TimePoint now = Clock::now());  ///< does what the dispatcher said
   void perform(Action& action, TimePoint now);
@@ -200,8 +204,7 @@ class Pool final : private WorkerProcess::Owner {
   // and their replies (pool_replies.cc)
   void on_reply(RequestKey key, Result<Message>&& reply);
   void on_partial(Pending& pending, Result<Message>&& message);
-  void translate(const Pending& pending, Result<Message>& reply) const;
-  [[nodiscard]] Result<Message> with_code(const Message& message, bool idempotent) const;
+  void adapt(const Pending& pending, Result<Message>& reply) const;
   void note_restored(RequestKey key, Result<Message>& reply);
   void note_reply(Pending& pending, const Message& message);
   void answer(Pending& pending, Result<Message>&& reply, TimePoint now = Clock::now());
@@ -257,6 +260,7 @@ class Pool final : private WorkerProcess::Owner {
   Dispatcher dispatcher_;
   Staff staff_;
   CgroupTree* cgroups_ = nullptr;
+  ReverseService* reverse_ = nullptr;
   std::string snapshot_folder_;
   bool keeps_snapshots_ = false;
   std::unique_ptr<SnapshotStore> snapshots_;  ///< once a worker has something to keep, or an earlier run had

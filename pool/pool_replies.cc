@@ -11,33 +11,14 @@ constexpr std::size_t kMaxErrorCodes = 64;  // counted each on its own
 
 }  // namespace
 
-Result<Message> message_of(std::string body, bool want_resource) {
-  auto frame = Frame::of(std::move(body));
-  auto envelope = Envelope::parse_reply(frame.body, want_resource);
-  if (!envelope) return envelope.error().error;
-  return Message{std::move(frame), std::move(*envelope)};
-}
-
-Result<nlohmann::json> result_document(const Result<Message>& reply) {
-  if (!reply) return reply.error();
-  auto document = decode(reply->envelope.codec, reply->frame.body);
-  if (!document) return document.error();
-  if (!reply->envelope.success) {
-    const auto code = error_code_from(reply->envelope.code).value_or(ErrorCode::worker_error);
-    return Error{code, reply->envelope.error};
-  }
-  return Result<nlohmann::json>(boost::system::in_place_value, document->value("result", nlohmann::json()));
-}
-
 void Pool::on_reply(RequestKey key, Result<Message>&& reply) {
   const auto found = requests_.find(key);
   if (found == requests_.end()) return;
   auto& pending = found->second;
   if (reply && reply->envelope.partial) {
     dispatcher_.spoke(key, Clock::now(), actions_);
-    if (dispatcher_.next_deadline() < armed_) arm_timer();
     if (!pending.answered) on_partial(pending, std::move(reply));
-    return;
+    return apply();
   }
   const auto now = Clock::now();
   auto& member = members_.at(pending.worker);
@@ -53,7 +34,7 @@ void Pool::on_reply(RequestKey key, Result<Message>&& reply) {
   } else {
     if (!reply || !reply->envelope.success) ++slots_[pending.worker.slot].errors;
     if (reply) note_reply(pending, *reply);
-    translate(pending, reply);
+    adapt(pending, reply);
     if (pending.message.envelope.session_id) note_restored(key, reply);
     if (!pending.answered) answer(pending, std::move(reply), now);
   }
@@ -69,42 +50,15 @@ void Pool::on_reply(RequestKey key, Result<Message>&& reply) {
 
 void Pool::on_partial(Pending& pending, Result<Message>&& message) {
   if (!pending.message.envelope.stream) return;
-  translate(pending, message);
+  adapt(pending, message);
   if (!message) return;
   pending.partly_sent = true;
   pending.reply(std::move(message));
 }
 
-/// In the caller's codec, and with a code if it is an error.
-void Pool::translate(const Pending& pending, Result<Message>& reply) const {
-  const bool idempotent = pending.message.envelope.idempotent.value_or(false);
-  if (reply && !reply->envelope.success && reply->envelope.code.empty()) reply = with_code(*reply, idempotent);
-  if (!reply || reply->envelope.codec == pending.message.envelope.codec) return;
-  auto body = transcode(reply->frame.body, reply->envelope.codec, pending.message.envelope.codec);
-  reply = body ? message_of(std::move(*body)) : Result<Message>(body.error());
-}
-
-Result<Message> Pool::with_code(const Message& message, bool idempotent) const {
-  const auto codec = message.envelope.codec;
-  auto document = decode(codec, message.frame.body);
-  if (!document) return document.error();
-  const auto& text = message.envelope.error;
-  auto type = text.substr(0, text.find(':'));
-  const auto details = document->find("details");
-  if (details != document->end() && details->is_object() && details->contains("type") && (*details)["type"].is_string()) {
-    type = (*details)["type"].get<std::string>();
-  }
-  const auto rule = translate_ ? translate_(type) : std::nullopt;
-  const auto code = rule ? rule->first : std::string(to_string(ErrorCode::worker_error));
-  (*document)["code"] = code;
-  if (rule && rule->second) (*document)["retryable"] = *rule->second;
-  if (!document->contains("retryable")) {
-    const auto known = error_code_from(code);
-    (*document)["retryable"] = known && Error{*known, {}}.may_retry(idempotent);
-  }
-  auto body = std::string();
-  if (auto encoded = encode(codec, *document, body); !encoded) return encoded.error();
-  return message_of(std::move(body));
+void Pool::adapt(const Pending& pending, Result<Message>& reply) const {
+  const auto& request = pending.message.envelope;
+  adapt_reply(reply, request.codec, request.idempotent.value_or(false), translate_);
 }
 
 /// What a successful reply says of resources.
@@ -139,6 +93,7 @@ void Pool::answer(Pending& pending, Result<Message>&& reply, TimePoint now) {
   pending.answered = true;
   if (!pending.share) count_answer(reply, now - pending.submitted);
   const auto callback = std::move(pending.reply);
+  if (const auto own = pending.lineage) reverse_->end_calls(*this, pending.worker, own->key, pending.ended_by);
   callback(std::move(reply));
 }
 

@@ -165,6 +165,7 @@ void Pool::on_worker_exited(WorkerProcess& worker, WorkerProcess::Exit exit) {
     answer(pending.mapped(), crash_error(worker, exit, neighbour));
   }
   std::erase_if(requests_, [&](const auto& entry) { return entry.second.answered && entry.second.worker == key; });
+  if (reverse_ != nullptr) reverse_->worker_gone(*this, key);
   apply(now);
   review(now);
 }

@@ -15,7 +15,8 @@ namespace pons {
 
 namespace {
 
-constexpr std::size_t kMaxUnread = 1u << 20;  // bytes of answers to a worker's own requests
+constexpr std::size_t kMaxUnread = 1u << 20;  // bytes of refusals of a worker's own requests
+constexpr const char* kNotRead = "it sends requests, and does not read the answers";
 constexpr int kMostLooks = 1'000;             // at the channel of a dead worker: turns of the loop, each of which reads
 
 /// The result of a reply to a request of the host's own, as a document.
@@ -88,12 +89,14 @@ void WorkerProcess::adopt(Spawned spawned) {
   callbacks.on_late_reply = [weak] {
     if (const auto self = weak.lock()) self->owner_.on_late_reply(*self);
   };
-  callbacks.on_request = [weak](const Message& request) {
+  callbacks.on_request = [weak](Message&& request) {
     const auto self = weak.lock();
     if (!self) return;
-    if (self->channel_->unsent() > kMaxUnread) return self->kill("bad_reply", "it sends requests, and does not read the answers");
-    const Error error{ErrorCode::unknown_command, "This host serves no requests of workers"};
-    self->channel_->send(OutFrame::of(error_body(request.envelope.codec, request.envelope.id, error)));
+    if (self->channel_->unsent() > self->options_.max_frame + kMaxUnread) return self->kill("bad_reply", kNotRead);
+    self->owner_.on_worker_request(*self, std::move(request));
+  };
+  callbacks.on_written = [weak](std::size_t unsent) {
+    if (const auto self = weak.lock(); self && self->writing_watched_) self->owner_.on_worker_written(*self, unsent);
   };
   callbacks.on_end = [weak](std::string reason) {
     const auto self = weak.lock();
@@ -104,13 +107,18 @@ void WorkerProcess::adopt(Spawned spawned) {
   };
   FrameStream::Options stream;
   stream.max_frame = options_.max_frame;
-  stream.output_limit = 0;  // what waits for a worker is bounded by its in_flight, and by kMaxUnread
+  stream.output_limit = 0;  // what waits for a worker is bounded by its in_flight, by max_frame and by kMaxUnread
   channel_ =
       std::make_unique<Channel>(executor_, std::move(process_.channel_in), std::move(process_.channel_out), stream, std::move(callbacks));
   if (process_.dump) stacks_ = std::make_unique<StackDump>(executor_, std::move(process_.dump));
   await_exit();
   await_exec();
   arm_timer();
+}
+
+void WorkerProcess::refuse(Codec codec, const RequestId& id, const Error& error) {
+  if (channel_->unsent() > kMaxUnread) return kill("bad_reply", kNotRead);
+  channel_->send(OutFrame::of(error_body(codec, id, error)));
 }
 
 void WorkerProcess::await_exit() {

@@ -54,6 +54,10 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
     virtual void on_worker_exited(WorkerProcess& worker, Exit exit) = 0;
     virtual void on_worker_line(WorkerProcess& worker, std::string_view stream, std::string line) = 0;
     virtual void on_late_reply(WorkerProcess& worker) = 0;
+    /// It asks for something; to be answered through its channel, or refuse().
+    virtual void on_worker_request(WorkerProcess& worker, Message&& request) = 0;
+    /// After watch_writing(): bytes have left on its channel.
+    virtual void on_worker_written(WorkerProcess& worker, std::size_t unsent) = 0;
 
    protected:
     ~Owner() = default;
@@ -79,6 +83,10 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   /// Asks it where it is, and calls back with what it wrote: at most StackDump::kLongest later, or when it has died. Once for all that
   /// ask meanwhile.
   void dump_stacks(std::function<void(const std::string&)> callback);
+
+  /// Answers a request of its own with `error`. One that reads no such answers is ended.
+  void refuse(Codec codec, const RequestId& id, const Error& error);
+  void watch_writing() { writing_watched_ = true; }
 
   [[nodiscard]] WorkerKey key() const { return key_; }
   [[nodiscard]] const std::string& id() const { return id_; }
@@ -123,6 +131,7 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   WorkerInfo info_;
   ExitStatus exit_;
   bool signalled_ = false;  ///< by us
+  bool writing_watched_ = false;
   std::string cause_;
   std::string reason_;
   TimePoint ready_since_{};

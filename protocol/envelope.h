@@ -52,6 +52,8 @@ struct Envelope {
   [[nodiscard]] std::optional<std::string_view> name_space() const;
   [[nodiscard]] std::string_view name() const;
   std::optional<std::string> session_id;
+  /// A worker's request: null stands where its session would be.
+  [[nodiscard]] bool declines_session() const { return !session_range.empty() && !session_id; }
   /// The envelope's `resource_id`, else a string `args.resource_id`.
   std::optional<std::string> resource_id;
   std::optional<double> timeout_ms;
@@ -72,6 +74,7 @@ struct Envelope {
       parent_id_range;
   std::optional<std::uint64_t> parent_id;  ///< reverse requests
   std::uint32_t parent_key = 0;            ///< where the key of `parent_id` begins, if it is there
+  std::uint32_t session_key = 0;           ///< and that of `session_id`
   std::uint32_t body_size = 0;
   std::uint32_t first_member = 0;  ///< where the first key begins (or the closing brace; the end of the map's header in MessagePack)
   std::uint32_t members = 0;       ///< top-level pairs

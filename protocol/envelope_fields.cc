@@ -86,6 +86,7 @@ void Fields::take(Key key, std::string_view name, std::uint32_t key_offset, cons
   }
   seen_ |= 1u << static_cast<unsigned>(key);
   if (key == Key::parent_id) envelope_.parent_key = key_offset;
+  if (key == Key::session_id) envelope_.session_key = key_offset;
   set(key, value);
 }
 

@@ -14,7 +14,7 @@
 namespace pons {
 namespace {
 
-enum class Field : std::uint8_t { front, id, command, timeout, nothing };
+enum class Field : std::uint8_t { front, id, command, timeout, session, nothing };
 
 // The bytes [offset, offset + size) make way for a field's new value; `front` is where the members that are missing go.
 struct Edit {
@@ -49,7 +49,12 @@ class Splicer {
     timeout_ = whole_milliseconds(timeout_ms);
     set(Field::timeout, envelope_.timeout_range);
   }
-  void remove_parent();
+  void set_session(std::string_view session) {
+    session_ = session;
+    set(Field::session, {});
+  }
+  /// The member whose key begins at `key`; nothing if the range of its value is empty.
+  void remove(std::uint32_t key, ByteRange value);
   OutFrame finish();
 
  private:
@@ -58,7 +63,7 @@ class Splicer {
   void set(Field field, ByteRange range);
   void plan(Edit edit) { edits_.at(edit_count_++) = edit; }
   [[nodiscard]] bool json() const { return envelope_.codec == Codec::json; }
-  [[nodiscard]] ByteRange parent_member() const;
+  [[nodiscard]] ByteRange member(std::uint32_t key, ByteRange value) const;
   void plan_front();
   void append_front(std::string& out) const;
   void append_value(std::string& out, Field field) const;
@@ -73,10 +78,11 @@ class Splicer {
   std::string_view id_text_;
   bool id_is_text_ = false;
   std::string_view command_;
+  std::string_view session_;
   std::uint64_t timeout_ = 1;
-  std::array<Edit, 5> edits_;
+  std::array<Edit, 6> edits_;
   std::size_t edit_count_ = 0;
-  std::array<Field, 3> missing_;
+  std::array<Field, 4> missing_;
   std::size_t missing_count_ = 0;
   bool new_header_ = false;
 };
@@ -89,6 +95,8 @@ std::string_view key_of(Field field) {
       return "command";
     case Field::timeout:
       return "timeout_ms";
+    case Field::session:
+      return "session_id";
     case Field::front:
     case Field::nothing:
       return {};
@@ -105,17 +113,17 @@ void Splicer::set(Field field, ByteRange range) {
   }
 }
 
-void Splicer::remove_parent() {
-  if (envelope_.parent_id_range.empty()) return;
-  const ByteRange member = parent_member();
-  plan({member.offset, member.size, Field::nothing});
+void Splicer::remove(std::uint32_t key, ByteRange value) {
+  if (value.empty()) return;
+  const ByteRange whole = member(key, value);
+  plan({whole.offset, whole.size, Field::nothing});
   --members_;
 }
 
 // From the key to the end of the value; in JSON with one of the commas beside it.
-ByteRange Splicer::parent_member() const {
-  std::uint32_t begin = envelope_.parent_key;
-  std::uint32_t end = envelope_.parent_id_range.offset + envelope_.parent_id_range.size;
+ByteRange Splicer::member(std::uint32_t key, ByteRange value) const {
+  std::uint32_t begin = key;
+  std::uint32_t end = value.offset + value.size;
   if (!json()) return {begin, end - begin};
   const auto space = [this](std::uint32_t at) { return std::string_view(" \t\r\n").find(frame_.body[at]) != std::string_view::npos; };
   std::uint32_t next = end;
@@ -170,6 +178,8 @@ void Splicer::append_value(std::string& out, Field field) const {
       return append_text(out, command_);
     case Field::timeout:
       return append_number(out, timeout_);
+    case Field::session:
+      return append_text(out, session_);
     case Field::nothing:
       return;
   }
@@ -184,7 +194,7 @@ OutFrame Splicer::finish() {
   std::sort(edits_.begin(), last,
             [](const Edit& a, const Edit& b) { return a.offset != b.offset ? a.offset < b.offset : a.size < b.size; });
   OutFrame out;
-  const std::size_t written = 4 * kInserted + 6 * (id_text_.size() + command_.size());
+  const std::size_t written = 5 * kInserted + 6 * (id_text_.size() + command_.size() + session_.size());
   out.reserve(written + std::min(frame_.body.size(), (edit_count_ + 1) * OutFrame::kCopyBelow));
   std::size_t done = 0;
   for (auto edit = edits_.begin(); edit != last; ++edit) {
@@ -204,8 +214,15 @@ OutFrame splice_request(const Frame& frame, const Envelope& envelope, const Requ
   splicer.set_id(patch.id);
   splicer.set_command(patch.command);
   if (patch.timeout_ms) splicer.set_timeout(*patch.timeout_ms);
-  splicer.remove_parent();
+  if (patch.session_id) splicer.set_session(*patch.session_id);
+  splicer.remove(envelope.parent_key, envelope.parent_id_range);
   return splicer.finish();
+}
+
+std::string without_session(const Frame& frame, const Envelope& envelope) {
+  Splicer splicer(frame, envelope);
+  splicer.remove(envelope.session_key, envelope.session_range);
+  return splicer.finish().body();
 }
 
 OutFrame splice_reply(const Frame& frame, const Envelope& envelope, const RequestId& id) {

@@ -17,9 +17,14 @@ void Channel::close() {
   stream_->close();
 }
 
-void Channel::expect(std::uint64_t id, OnReply on_reply, bool want_resource) {
-  const bool added = outstanding_.emplace(id, Entry{std::move(on_reply), want_resource}).second;
+void Channel::expect(std::uint64_t id, OnReply on_reply, bool want_resource, std::uint64_t tag) {
+  const bool added = outstanding_.emplace(id, Entry{std::move(on_reply), want_resource, tag}).second;
   if (added && want_resource) ++wanting_resource_;
+}
+
+std::uint64_t Channel::tag_of(std::uint64_t id) const {
+  const auto entry = outstanding_.find(id);
+  return entry != outstanding_.end() ? entry->second.tag : 0;
 }
 
 void Channel::forget(std::uint64_t id) {

@@ -46,12 +46,15 @@ class Channel final : private FrameStream::Handler {
 
   /// The id that the next request carries; then expect() it and send() it.
   std::uint64_t next_id() { return ++last_id_; }
-  /// `want_resource`: look for `result.resource_id` in the terminal reply.
-  void expect(std::uint64_t id, OnReply on_reply, bool want_resource = false);
+  /// `want_resource`: look for `result.resource_id` in the terminal reply. `tag`: what tag_of() says of it while it is outstanding.
+  void expect(std::uint64_t id, OnReply on_reply, bool want_resource = false, std::uint64_t tag = 0);
+  /// 0: it has none, or is not outstanding.
+  [[nodiscard]] std::uint64_t tag_of(std::uint64_t id) const;
   void forget(std::uint64_t id);
   void send(OutFrame frame) { stream_->send(std::move(frame)); }
   [[nodiscard]] std::size_t outstanding() const { return outstanding_.size(); }
   [[nodiscard]] std::size_t unsent() const { return stream_->unsent(); }
+  [[nodiscard]] std::uint64_t given() const { return stream_->given(); }
   void pause(bool paused) { stream_->pause(paused); }
   /// More can be read at once: bytes, or the end of the file.
   [[nodiscard]] bool has_input() { return !ended_ && stream_->has_input(); }
@@ -61,6 +64,7 @@ class Channel final : private FrameStream::Handler {
   struct Entry {
     OnReply on_reply;
     bool want_resource;
+    std::uint64_t tag;
   };
   using Outstanding = std::unordered_map<std::uint64_t, Entry>;
   OnReply take(Outstanding::iterator entry);

@@ -131,6 +131,7 @@ void FrameStream::watch_hangup() {
 void FrameStream::send(OutFrame frame) {
   if (!writable()) return;
   unsent_ += frame.size();
+  given_ += frame.size();
   queue_.push_back(std::move(frame));
   schedule_flush();
 }

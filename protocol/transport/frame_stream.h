@@ -66,6 +66,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   /// Stops or goes on reading, on top of what output_limit does.
   void pause(bool paused);
   [[nodiscard]] std::size_t unsent() const { return unsent_; }
+  /// Bytes ever queued: all before given() - unsent() have left.
+  [[nodiscard]] std::uint64_t given() const { return given_; }
   /// More can be read at once: bytes, or the end of the file.
   [[nodiscard]] bool has_input();
   [[nodiscard]] bool writable() const { return !closed_ && !broken_; }
@@ -111,6 +113,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   std::deque<OutFrame> queue_;
   std::size_t head_offset_ = 0;  // bytes of queue_.front() already written
   std::size_t unsent_ = 0;
+  std::uint64_t given_ = 0;
   std::vector<iovec> pieces_;
   std::vector<std::function<void()>> flushed_;
   bool flush_scheduled_ = false;

@@ -56,10 +56,25 @@ TEST(Life, WhatWaitsForAWorkerThatIsNotReplacedIsToldAtOnce) {
   const auto worker = result_of(client.call("host:workers"))["workers"][0]["pid"].get<pid_t>();
   client.send({{"id", 1}, {"command", "bad:work"}});
   client.send({{"id", 2}, {"command", "bad:work"}});
-  client.call("host:shutdown", {{"timeout_ms", 600'000}});
+  client.send({{"id", 3}, {"command", "host:stop_bridge"}, {"args", {{"name", "bad"}, {"timeout_ms", 600'000}}}});
+  client.call("host:ping");
   ::kill(worker, SIGKILL);  // a worker of a host of ours
   EXPECT_EQ(code_of(client.await(1)), "worker_crashed");
   EXPECT_EQ(code_of(client.await(2)), "shutting_down");
+  EXPECT_EQ(result_of(client.await(3))["state"], "stopped");
+}
+
+TEST(Life, WhatWaitedBeforeAHostDrainsIsServedThoughItsWorkerDies) {
+  HostUnderTest host(echo_config("pool: {size: 1}"));
+  auto client = host.connect();
+  EXPECT_EQ(result_of(client.call("echo:ping"))["status"], "ok");
+  const auto worker = result_of(client.call("host:workers"))["workers"][0]["pid"].get<pid_t>();
+  client.send({{"id", 1}, {"command", "echo:sleep"}, {"args", {{"ms", kForEver}}}, {"timeout_ms", kForEver}});
+  client.send({{"id", 2}, {"command", "echo:echo"}, {"args", {{"n", 2}}}});
+  client.call("host:shutdown", {{"timeout_ms", 600'000}});
+  ::kill(worker, SIGKILL);  // a worker of a host of ours
+  EXPECT_EQ(code_of(client.await(1)), "worker_crashed");
+  EXPECT_EQ(result_of(client.await(2))["n"], 2);
   EXPECT_EQ(host.wait(), 0);
 }
 

@@ -28,7 +28,7 @@ Envelope envelope_of(const Frame& frame) {
 
 json random_request(RandomDocuments& random, Codec codec) {
   json request = random.object(codec, 3);  // keys nobody knows
-  for (const char* known : {"id", "command", "timeout_ms", "parent_id", "args", "event", "success"}) request.erase(known);
+  for (const char* known : {"id", "command", "timeout_ms", "parent_id", "session_id", "args", "event", "success"}) request.erase(known);
   request["command"] = random.chance(50) ? "echo:echo" : "ping";
   if (random.chance(60)) request["id"] = random.chance(50) ? json(random.below(1u << 20)) : json(random.text(8));
   if (random.chance(60)) request["args"] = random.object(codec, 4);
@@ -38,6 +38,22 @@ json random_request(RandomDocuments& random, Codec codec) {
 }
 
 std::uint64_t fresh_seed() { return std::random_device{}(); }
+
+TEST(WithoutSession, TakesTheNullAwayAndNothingElse) {
+  const std::uint64_t seed = fresh_seed();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  RandomDocuments random(seed);
+  for (int i = 0; i < 3000 && !testing::Test::HasFailure(); ++i) {
+    const Codec codec = random.chance(50) ? Codec::json : Codec::msgpack;
+    json request = random_request(random, codec);
+    request["session_id"] = nullptr;
+    const Frame frame = Frame::of(random.shuffled(codec, request));
+    const Envelope envelope = envelope_of(frame);
+    EXPECT_TRUE(envelope.declines_session());
+    request.erase("session_id");
+    EXPECT_EQ(documented(codec, without_session(frame, envelope)), request) << frame.body;
+  }
+}
 
 TEST(SpliceRequest, ReplacesWhatItNamesAndNothingElseInThousandsOfRandomBodies) {
   const std::uint64_t seed = fresh_seed();
@@ -49,6 +65,8 @@ TEST(SpliceRequest, ReplacesWhatItNamesAndNothingElseInThousandsOfRandomBodies) 
     const Frame frame = Frame::of(random.shuffled(codec, request));
     RequestPatch patch{random.below(1u << 30), "run", std::nullopt};
     if (random.chance(60)) patch.timeout_ms = static_cast<double>(random.below(100000));
+    const std::string session = random.text(8);
+    if (random.chance(40)) patch.session_id = session;
 
     const Envelope before = envelope_of(frame);
     const std::string body = splice_request(frame, before, patch).body();
@@ -56,6 +74,7 @@ TEST(SpliceRequest, ReplacesWhatItNamesAndNothingElseInThousandsOfRandomBodies) 
     request["id"] = patch.id;
     request["command"] = "run";
     request.erase("parent_id");
+    if (patch.session_id) request["session_id"] = session;
     if (patch.timeout_ms) request["timeout_ms"] = std::max(1.0, *patch.timeout_ms);
     EXPECT_EQ(documented(codec, body), request) << frame.body << "\n" << body;
     const Frame after = Frame::of(body);
