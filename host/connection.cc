@@ -42,8 +42,8 @@ void Connection::on_frame(Frame frame) {
 }
 
 void Connection::on_oversized(std::uint64_t length) {
-  Error error{ErrorCode::frame_too_large, "A frame of " + std::to_string(length) + " bytes is above the limit of " +
-                                              std::to_string(max_frame_) + "; it is skipped"};
+  Error error{ErrorCode::frame_too_large,
+              "A frame of " + std::to_string(length) + " bytes is above the limit of " + std::to_string(max_frame_) + "; it is skipped"};
   error.details = {{"length", length}, {"max_frame", max_frame_}};
   refuse(Codec::json, std::uint64_t{0}, error);
 }

@@ -268,7 +268,8 @@ void Host::Impl::reload(const OwnCall& call) {
   }
   for (const auto& adapter : next.adapters) {
     if (provider_of(adapter.pool.adapter) == nullptr) continue;
-    throw Exception(ErrorCode::bad_request, "A parent provides the namespace " + adapter.pool.adapter + ": it cannot be an adapter's name now");
+    throw Exception(ErrorCode::bad_request,
+                    "A parent provides the namespace " + adapter.pool.adapter + ": it cannot be an adapter's name now");
   }
   for (const auto& warning : next.warnings) log_.warn(warning.to_string());
   reload_ = std::make_shared<Reload>();

@@ -167,7 +167,8 @@ void Host::Impl::accept(UniqueFd socket) {
 }
 
 void Host::Impl::half_closed(Connection& connection) {
-  end_provider(connection, Error{ErrorCode::worker_crashed, "The parent that provides this can answer no more", {{"reason", "half_closed"}}});
+  end_provider(connection,
+               Error{ErrorCode::worker_crashed, "The parent that provides this can answer no more", {{"reason", "half_closed"}}});
   if (&connection == stdio_) {
     if (phase_ == Phase::serving) shutdown();
     return;

@@ -93,7 +93,8 @@ void Host::Impl::serve_own(Caller& caller, Connection* connection, Serial serial
   }
   try {
     if (const auto* command = own_command(name)) {
-      if (connection == nullptr && !command->for_workers) throw Exception(ErrorCode::forbidden, "host:" + std::string(name) + " is not for workers");
+      if (connection == nullptr && !command->for_workers)
+        throw Exception(ErrorCode::forbidden, "host:" + std::string(name) + " is not for workers");
       return command->serve(*this, OwnCall{caller, serial, request.envelope, *args, connection});
     }
     Error error{ErrorCode::unknown_command, "Unknown command: " + std::string(name)};
@@ -276,8 +277,8 @@ nlohmann::json Host::Impl::subscribe(const OwnCall& call) {
     patterns.push_back(text);
   }
   const auto self = std::static_pointer_cast<Connection>(call.connection->shared_from_this());
-  auto sink = [weak = std::weak_ptr(self), codec = call.request.codec, seq = std::uint64_t{0}](
-                  std::string_view event, const nlohmann::json& data) mutable {
+  auto sink = [weak = std::weak_ptr(self), codec = call.request.codec, seq = std::uint64_t{0}](std::string_view event,
+                                                                                               const nlohmann::json& data) mutable {
     const auto subscriber = weak.lock();
     const auto number = seq++;
     if (subscriber && subscriber->unsent() < kEventBacklog) subscriber->send_event(codec, event, number, data);

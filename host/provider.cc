@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kMostOutstanding = 1'024;
 constexpr std::size_t kMostUnsent = 64u << 20;  // bytes that it has not taken yet
 
+constexpr RequestKey kInterrupts = RequestKey{1} << 62;  // in the ids of cancellations
+
 Error overloaded(const std::string& what) {
   Error error{ErrorCode::overloaded, what};
   error.details = {{"retry_after_ms", 100}};
@@ -34,7 +36,8 @@ RequestKey Provider::submit(Message&& request, Reply reply, TimePoint now, TimeP
   deadline = std::min(deadline, now + std::chrono::microseconds(static_cast<std::int64_t>(timeout * 1000)));
   if (deadline <= now) return refuse(Error{ErrorCode::deadline_exceeded, "Out of time before it was asked"});
   const auto left = std::chrono::duration<double, std::milli>(deadline - now).count();
-  RequestPatch patch{key, request.envelope.name(), std::max(1.0, std::floor(left))};
+  RequestPatch patch{key, request.envelope.command,  // whole: it may provide several namespaces
+                     std::max(1.0, std::floor(left))};
   if (request.envelope.session_id && request.envelope.session_range.empty()) patch.session_id = *request.envelope.session_id;
   auto frame = forwarded(request, patch, codec_, "The parent that provides " + name);
   if (!frame) return refuse(frame.error());
@@ -48,7 +51,7 @@ RequestKey Provider::submit(Message&& request, Reply reply, TimePoint now, TimeP
 bool Provider::take_reply(Message&& reply) {
   const auto* id = std::get_if<std::uint64_t>(&reply.envelope.id);
   const auto found = id != nullptr && reply.envelope.has_id ? pending_.find(*id) : pending_.end();
-  if (found == pending_.end()) return false;
+  if (found == pending_.end()) return id != nullptr && *id >= kInterrupts;
   const auto& request = found->second.request;
   const bool partial = reply.envelope.partial;
   if (partial && !request.stream) return true;
@@ -80,7 +83,7 @@ bool Provider::cancel(RequestKey key, CancelBy by) {
 
 /// Tells it that nobody waits any more; what it still says to that is dropped.
 void Provider::interrupt(RequestKey key) {
-  const nlohmann::json body{{"id", ++last_key_}, {"command", "common:cancel"}, {"args", {{"id", key}}}};
+  const nlohmann::json body{{"id", kInterrupts + key}, {"command", "common:cancel"}, {"args", {{"id", key}}}};
   connection_.ask(OutFrame::of(encode_or_throw(codec_, body)));
 }
 

@@ -21,8 +21,7 @@ class Provider final : public Callee {
   using Reply = std::function<void(Result<Message>&&)>;
 
   /// `codec`: what it is asked in; others are translated.
-  Provider(Executor executor, Connection& connection, Codec codec)
-      : connection_(connection), codec_(codec), timer_(executor) {}
+  Provider(Executor executor, Connection& connection, Codec codec) : connection_(connection), codec_(codec), timer_(executor) {}
 
   /// One request; it is answered by `reply` as by a pool's. `deadline`: of whom it waits for.
   RequestKey submit(Message&& request, Reply reply, TimePoint now, TimePoint deadline);

@@ -62,7 +62,8 @@ nlohmann::json Host::Impl::provide(const OwnCall& call) {
   }
   const bool in_use = pool_named(name) != nullptr || leaving_.contains(name) || provider_of(name) != nullptr;
   if (in_use) throw Exception(ErrorCode::bad_request, "The namespace " + name + " is in use");
-  if (call.connection->read_all()) throw Exception(ErrorCode::bad_request, "This connection can answer nothing any more: it was half closed");
+  if (call.connection->read_all())
+    throw Exception(ErrorCode::bad_request, "This connection can answer nothing any more: it was half closed");
   auto& provider = providers_[call.connection];
   if (!provider) provider = std::make_unique<Provider>(io_.get_executor(), *call.connection, call.request.codec);
   provider->namespaces.insert(name);

@@ -195,7 +195,7 @@ void Dispatcher::spoke(RequestKey key, TimePoint now, Actions& out) {
   if (worker == nullptr || !worker->traits.in_order || worker->running.front() == key) return;
   worker->traits.in_order = false;
   for (const auto other : worker->running) begin_turn(requests_.at(other));  // no turn will come for those behind the first
-  if (waiting_count_ > 0) feed_all(out);  // what would have had to wait behind its own ancestor
+  if (waiting_count_ > 0) feed_all(out);                                     // what would have had to wait behind its own ancestor
 }
 
 /// Its worker has let go of it; it is over.

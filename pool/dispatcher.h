@@ -65,12 +65,12 @@ class Dispatcher {
     RequestKey key = 0;
     std::optional<std::string> session;
     std::optional<std::string> resource;
-    std::optional<WorkerKey> only_on;  ///< one share of a request that goes to all workers; session and resource then do not count
-    TimePoint deadline;                ///< of the whole
-    TimePoint queue_deadline;          ///< of the waiting
-    std::size_t bytes = 0;             ///< that it holds while it waits
-    RequestKey gathered = 0;           ///< of a share: the request that goes to all workers
-    bool reverse = false;              ///< a worker asked for it while it serves another request
+    std::optional<WorkerKey> only_on;     ///< one share of a request that goes to all workers; session and resource then do not count
+    TimePoint deadline;                   ///< of the whole
+    TimePoint queue_deadline;             ///< of the waiting
+    std::size_t bytes = 0;                ///< that it holds while it waits
+    RequestKey gathered = 0;              ///< of a share: the request that goes to all workers
+    bool reverse = false;                 ///< a worker asked for it while it serves another request
     std::vector<RequestKey> ancestors{};  ///< of a reverse request: those of this pool that can only end after it
   };
   /// What a worker said of itself.
@@ -212,7 +212,7 @@ class Dispatcher {
     TimePoint deadline{};  ///< the next one, as it stands in deadlines_
     TimePoint submitted{}, dispatched{};
   };
-  using WaitList = std::map<std::uint64_t, RequestKey>;  ///< by `order`
+  using WaitList = std::map<std::uint64_t, RequestKey>;            ///< by `order`
   static constexpr std::uint64_t kRoots = std::uint64_t{1} << 63;  ///< in the `order` of what is no reverse request
   struct Worker {
     WorkerKey key;

@@ -188,8 +188,8 @@ class Pool final : public Callee, private WorkerProcess::Owner {
   void on_worker_written(WorkerProcess& worker, std::size_t unsent) override;
 
   // Requests (pool.cc)
-  RequestKey submit_one(Message&& request, Reply reply, TimePoint now, const ReverseOrigin& origin,
-                        std::optional<WorkerKey> only_on = {}, RequestKey gathered = 0);
+  RequestKey submit_one(Message&& request, Reply reply, TimePoint now, const ReverseOrigin& origin, std::optional<WorkerKey> only_on = {},
+                        RequestKey gathered = 0);
   [[nodiscard]] std::optional<Error> refusal(bool is_awaited = false) const;
   [[nodiscard]] bool goes_to_all(const Envelope& envelope) const;
   RequestKey submit_to_all(const Message& request, Reply reply, TimePoint now, const ReverseOrigin& origin);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxUnread = 1u << 20;  // bytes of refusals of a worker's own requests
 constexpr const char* kNotRead = "it sends requests, and does not read the answers";
-constexpr int kMostLooks = 1'000;             // at the channel of a dead worker: turns of the loop, each of which reads
+constexpr int kMostLooks = 1'000;  // at the channel of a dead worker: turns of the loop, each of which reads
 
 /// The result of a reply to a request of the host's own, as a document.
 Result<nlohmann::json> result_of(const Result<Message>& reply) {

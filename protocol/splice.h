@@ -15,8 +15,8 @@ namespace pons {
 /// What a request carries when it goes to a worker: replaced where present, inserted where not.
 struct RequestPatch {
   std::uint64_t id = 0;
-  std::string_view command;          ///< without namespace
-  std::optional<double> timeout_ms;  ///< the time left; written as an integer of milliseconds, at least 1
+  std::string_view command;                      ///< without namespace
+  std::optional<double> timeout_ms;              ///< the time left; written as an integer of milliseconds, at least 1
   std::optional<std::string_view> session_id{};  ///< inherited: only where the request has none
 };
 

@@ -40,6 +40,19 @@ class Context {
  public:
   using Duration = std::chrono::milliseconds;
 
+  /// What goes with a request that a handler makes (call). Nothing set: the session of the request being served, if another adapter
+  /// is asked, and the time that is left.
+  struct CallOptions {
+    std::optional<std::chrono::milliseconds> timeout{};  ///< queue and execution together; the caller's deadline bounds it anyway
+    std::optional<std::string> session_id{};
+    bool no_session = false;  ///< inherits none
+    std::optional<std::string> resource_id{};
+    std::optional<bool> idempotent{};                          ///< may be run again after a worker was lost
+    nlohmann::json meta = nullptr;                             ///< an object; null: that of the request being served
+    std::function<void(const nlohmann::json&)> on_partial{};   ///< asks for partial results, which come in order before the call ends
+    std::function<void(const nlohmann::json&)> on_progress{};  ///< {done?, total?, message?}
+  };
+
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
 
@@ -69,6 +82,13 @@ class Context {
   virtual void send_partial(const nlohmann::json& chunk) = 0;
   /// Says how far the work is; nothing happens unless stream(). At most ten a second are sent, the others are dropped.
   virtual void progress(double done, double total, std::string_view message = {}) = 0;
+
+  /// Asks another adapter, a parent that provides a namespace, or the host, such as `llama:chat`, and waits for the result.
+  /// Throws Exception: the error that it was answered with (a code of its own as worker_error with the name in details.code); or
+  /// `cancelled`, `deadline_exceeded` as throw_if_cancelled() does. What is still asked for when the request being served ends is
+  /// cancelled by the host. `args` is an object, or null for none.
+  virtual nlohmann::json call(std::string_view command, const nlohmann::json& args, const CallOptions& options) = 0;
+  nlohmann::json call(std::string_view command, const nlohmann::json& args = nullptr) { return call(command, args, CallOptions{}); }
 
  protected:
   Context() = default;

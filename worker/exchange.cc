@@ -67,6 +67,48 @@ void Exchange::progress(double done, double total, std::string_view message) {
   link_.flush();
 }
 
+// ---- Asking others -----------------------------------------------------------------------------------------------------------------
+
+std::string Exchange::call_body(std::uint64_t call, std::string_view command, const json& args, const CallOptions& options) const {
+  if (!args.is_null() && !args.is_object()) throw Exception(ErrorCode::invalid_args, "The args of a call are an object");
+  json request{{"id", call}, {"parent_id", to_json(id())}, {"command", command}};
+  request["args"] = args.is_null() ? json::object() : args;
+  if (options.timeout) request["timeout_ms"] = std::max<std::int64_t>(1, options.timeout->count());
+  if (options.session_id) request["session_id"] = *options.session_id;
+  if (options.no_session) request["session_id"] = nullptr;
+  if (options.resource_id) request["resource_id"] = *options.resource_id;
+  if (options.idempotent) request["idempotent"] = *options.idempotent;
+  if (options.on_partial || options.on_progress) request["stream"] = true;
+  request["meta"] = options.meta.is_null() ? meta() : options.meta;
+  return encode_or_throw(Codec::msgpack, request);
+}
+
+json Exchange::call(std::string_view command, const json& args, const CallOptions& options) {
+  throw_if_cancelled();
+  const HostLink::Call call(link_);
+  const auto body = call_body(call.id(), command, args, options);
+  if (body.size() > link_.max_frame()) throw Exception(too_large(body.size(), link_.max_frame()));
+  link_.send(body);
+  link_.flush();
+  for (;;) {
+    const auto reply = call.wait(request_);
+    if (!reply) {
+      throw_if_cancelled();
+      continue;
+    }
+    const auto document = decode(reply->envelope.codec, reply->frame.body).value();
+    if (reply->envelope.has_progress) {
+      if (options.on_progress) options.on_progress(document["progress"]);
+    } else if (reply->envelope.partial) {
+      if (options.on_partial) options.on_partial(document.value("result", json()));
+    } else if (reply->envelope.success) {
+      return document.value("result", json());
+    } else {
+      throw Exception(error_in(document));
+    }
+  }
+}
+
 json Exchange::args() const {
   auto args = decode(codec(), raw_args().view());
   json document = std::move(args.value());

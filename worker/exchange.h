@@ -26,6 +26,8 @@ class Exchange final : public Context {
   bool sleep(Duration duration) override;
   void send_partial(const nlohmann::json& chunk) override;
   void progress(double done, double total, std::string_view message) override;
+  using Context::call;
+  nlohmann::json call(std::string_view command, const nlohmann::json& args, const CallOptions& options) override;
 
   /// The arguments as a document, `resource_id` of the envelope included. They were checked when they came.
   [[nodiscard]] nlohmann::json args() const;
@@ -43,6 +45,8 @@ class Exchange final : public Context {
   [[nodiscard]] const Envelope& envelope() const { return request_.envelope; }
   void send_result(std::string_view result);
   void finish(bool success);
+  [[nodiscard]] std::string call_body(std::uint64_t call, std::string_view command, const nlohmann::json& args,
+                                      const CallOptions& options) const;
 
   Worker::State& state_;
   HostLink& link_;

@@ -185,12 +185,40 @@ void HostLink::wait_for_input(SteadyTime deadline) {
 void HostLink::wait_cancelled(const Incoming& request, SteadyTime until) {
   flush();
   Lock lock(mutex_);
+  wait_for_reader(lock, until, [&] { return request.cancelled.load() || state() != State::open; });
+}
+
+/// The other thread reads meanwhile, from now on.
+void HostLink::wait_for_reader(Lock& lock, SteadyTime until, const std::function<bool()>& done) {
   if (!thread_reads_.load()) {
     read_now_ = true;
     is_resting_ = false;
     work_.notify_one();
   }
-  progress_.wait_until(lock, until, [&] { return request.cancelled.load() || state() != State::open; });
+  if (until == SteadyTime::max()) return progress_.wait(lock, done);
+  progress_.wait_until(lock, until, done);
+}
+
+HostLink::Call::Call(HostLink& link) : link_(link) {
+  const Lock lock(link_.mutex_);
+  id_ = ++link_.last_call_;
+  link_.calls_[id_];
+}
+
+HostLink::Call::~Call() {
+  const Lock lock(link_.mutex_);
+  link_.calls_.erase(id_);
+}
+
+std::optional<Answer> HostLink::Call::wait(const Incoming& request) const {
+  Lock lock(link_.mutex_);
+  auto& answers = link_.calls_.at(id_);
+  const auto over = [&] { return request.cancelled.load() || link_.state() != State::open; };
+  link_.wait_for_reader(lock, request.deadline, [&] { return !answers.empty() || over(); });
+  if (answers.empty() || over()) return std::nullopt;
+  auto answer = std::move(answers.front());
+  answers.pop_front();
+  return answer;
 }
 
 // The thread that reads
@@ -294,12 +322,22 @@ void HostLink::accept(Frame frame) {
     const auto& failure = envelope.error();
     return outbox_.append(error_reply(failure.codec, failure.id, failure.error));
   }
-  if (envelope->kind != Envelope::Kind::request) return;  // a reply to nothing that we asked
+  if (envelope->kind == Envelope::Kind::reply) return take_answer({std::move(frame), std::move(*envelope)});
+  if (envelope->kind != Envelope::Kind::request) return;
   if (envelope->command == "common:cancel") return cancel(frame, *envelope);
   const SteadyTime deadline = deadline_of(*envelope);
   auto request = std::make_shared<Incoming>(std::move(frame), std::move(*envelope), deadline);
   const Lock lock(mutex_);
   queue_.push(std::move(request));
+}
+
+void HostLink::take_answer(Answer answer) {
+  const auto* id = std::get_if<std::uint64_t>(&answer.envelope.id);
+  const Lock lock(mutex_);
+  const auto call = id != nullptr ? calls_.find(*id) : calls_.end();
+  if (call == calls_.end()) return;  // nobody waits for it any more
+  call->second.push_back(std::move(answer));
+  progress_.notify_all();
 }
 
 void HostLink::cancel(const Frame& frame, const Envelope& envelope) {

@@ -13,9 +13,13 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -45,7 +49,7 @@ class HostLink {
   static constexpr std::chrono::milliseconds kTick{2};
   static constexpr std::chrono::milliseconds kEndGrace{1000};
   static constexpr int kLostExit = 3;
-  static constexpr std::size_t kSpliced = 1024;
+  static constexpr std::size_t kSpliced = 4096;
 
   /// `ledger` counts what the link answers; `name` is the worker's, for messages. Both outlive the link.
   HostLink(ChannelFds fds, const StopSignal& stop, Ledger& ledger, std::string_view name);
@@ -63,6 +67,22 @@ class HostLink {
   /// Waits until the request is cancelled, the link is not open any more, or it is `until`.
   void wait_cancelled(const Incoming& request, SteadyTime until);
 
+  /// A request to the host, under an id of its own, from its making to its destruction. What comes after that is dropped.
+  class Call {
+   public:
+    explicit Call(HostLink& link);
+    ~Call();
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    [[nodiscard]] std::uint64_t id() const { return id_; }
+    /// Its next reply, partial ones too; nothing once `request` is cancelled, past its deadline, or the link is not open any more.
+    [[nodiscard]] std::optional<Answer> wait(const Incoming& request) const;
+
+   private:
+    HostLink& link_;
+    std::uint64_t id_;
+  };
+
   /// One frame whose body is `parts`. Short ones are gathered until flush(), next(), or until this thread has been away for a moment.
   void send(std::initializer_list<std::string_view> parts);
   void send(std::string_view body) { send({body}); }
@@ -71,7 +91,7 @@ class HostLink {
   /// Sends what is gathered and ends the second thread. Nothing is sent or received afterwards. Called by the destructor.
   void close();
 
-  /// What the host takes as the body of one frame. Frames from it may be larger by kSpliced: the host puts in an id and a time.
+  /// What the host takes as the body of one frame. Frames from it may be larger by kSpliced: the host puts in an id, a time and a session.
   [[nodiscard]] std::size_t max_frame() const { return max_frame_.load(); }
   void set_max_frame(std::size_t bytes) { max_frame_.store(bytes); }
 
@@ -91,6 +111,7 @@ class HostLink {
   Taken take_channel(SteadyTime deadline);
   void leave_channel();
   void wait_for_input(SteadyTime deadline);
+  void wait_for_reader(Lock& lock, SteadyTime until, const std::function<bool()>& done);
 
   // The thread that reads
   void watch();
@@ -101,6 +122,7 @@ class HostLink {
   // Whoever reads
   bool cut();
   void accept(Frame frame);
+  void take_answer(Answer answer);
   void cancel(const Frame& frame, const Envelope& envelope);
   void interrupt(Incoming& request);
   void refuse(const Envelope& request);
@@ -124,6 +146,8 @@ class HostLink {
   std::condition_variable progress_;  // the thread that serves waits for the other
   RequestQueue queue_;
   ReadingTurn turn_;
+  std::map<std::uint64_t, std::deque<Answer>> calls_;
+  std::uint64_t last_call_ = 0;
   std::uint64_t reads_ = 0;  // how often the thread that serves has begun to read
   bool serving_reads_ = false;
   std::atomic<bool> thread_reads_{false};  // written under the mutex

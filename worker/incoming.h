@@ -22,6 +22,12 @@ struct Incoming {
   std::atomic<bool> cancelled{false};
 };
 
+/// A reply to what a handler has asked for.
+struct Answer {
+  Frame frame;
+  Envelope envelope;
+};
+
 using IncomingPtr = std::shared_ptr<Incoming>;
 
 }  // namespace pons

@@ -57,6 +57,18 @@ ResultFrame partial_around(Codec codec, const RequestId& id, std::uint64_t seq) 
   return {"\x85\xa2id" + id_text + "\xa7success\xc3\xa7partial\xc3\xa3seq" + encode_or_throw(codec, seq) + "\xa6result", {}};
 }
 
+Error error_in(const json& reply) {
+  const auto text = [&](const char* key) {
+    return reply.contains(key) && reply[key].is_string() ? reply[key].get<std::string>() : std::string();
+  };
+  const auto code = text("code");
+  Error error{error_code_from(code).value_or(ErrorCode::worker_error), text("error")};
+  if (const auto details = reply.find("details"); details != reply.end() && details->is_object()) error.details = *details;
+  if (!error_code_from(code) && !code.empty()) error.details["code"] = code;
+  if (const auto retryable = reply.find("retryable"); retryable != reply.end() && retryable->is_boolean()) error.retryable = *retryable;
+  return error;
+}
+
 std::string error_reply(Codec codec, const RequestId& id, const Error& error, bool idempotent) {
   Error plain = error;
   plain.message = repaired(error.message).get<std::string>();

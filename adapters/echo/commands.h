@@ -5,6 +5,8 @@
 
 namespace pons::echo {
 
+/// call: asks somebody else.
+void add_call(Worker& worker);
 /// fail, crash, hang, spam, grow: what a worker should not do.
 void add_misbehaviour(Worker& worker);
 /// whoami: where and as what this process runs, and what of the request arrived.

@@ -81,6 +81,7 @@ int main(int argc, char** argv) {
   add_session_count(worker, counts);
   pons::echo::WaitingRoom waiting_room;
   waiting_room.declare(worker);
+  pons::echo::add_call(worker);
   pons::echo::add_misbehaviour(worker);
   pons::echo::add_whoami(worker);
   return worker.run(argc, argv, [&] { waiting_room.serve(worker); });

@@ -21,6 +21,10 @@ void Calls::open(UniqueFd socket) {
   stream.output_limit = 0;  // a parent must read while it writes
   Channel::Callbacks callbacks;
   callbacks.on_event = [this](const Message& message) { take_event(message); };
+  callbacks.on_request = [this](const Message& message) {
+    const auto self = shared_from_this();  // who serves it may let go of the client
+    inquiries_.take(*channel_, message);
+  };
   callbacks.on_unmatched = [this](const Message& message) { take_complaint(message); };
   callbacks.on_end = [this](const std::string& reason) { lose(reason); };
   connected_ = true;
@@ -31,6 +35,7 @@ void Calls::close() {
   connected_ = false;
   deadline_.cancel();
   pending_.clear();
+  inquiries_.end();
   channel_->close();
 }
 
@@ -162,6 +167,7 @@ Error Calls::lost_error(const Pending& call) const {
 void Calls::lose(const std::string& reason) {
   const auto self = shared_from_this();
   connected_ = false;
+  inquiries_.end();
   lost_reason_ = reason;
   std::vector<std::pair<Client::CallId, Error>> ended;
   for (const auto& [id, call] : pending_) ended.emplace_back(id, lost_error(call));

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "clients/cpp/client.h"
+#include "clients/cpp/inquiries.h"
 #include "protocol/transport/channel.h"
 
 namespace pons::detail {
@@ -29,6 +30,7 @@ class Calls : public std::enable_shared_from_this<Calls> {
   void send(Client::CallId id, std::string_view command, nlohmann::json args, CallOptions options, Client::OnDone done);
   void cancel(Client::CallId id);
   void on_event(std::function<void(Event)> callback) { on_event_ = std::move(callback); }
+  Inquiries& inquiries() { return inquiries_; }
 
   /// Whether `done` of that call is still to come.
   [[nodiscard]] bool knows(Client::CallId id) const { return pending_.contains(id); }
@@ -63,6 +65,7 @@ class Calls : public std::enable_shared_from_this<Calls> {
   std::unique_ptr<Channel> channel_;
   std::unordered_map<Client::CallId, Pending> pending_;
   std::function<void(Event)> on_event_;
+  Inquiries inquiries_;
   std::string lost_reason_;
   bool connected_ = false;
 };

@@ -65,6 +65,17 @@ Result<void> Client::subscribe(std::vector<std::string> patterns, std::function<
 
 void Client::on_event(std::function<void(Event)> on_event) { impl_->calls->on_event(std::move(on_event)); }
 
+Result<void> Client::provide(const std::string& name, std::function<void(Inquiry)> serve) {
+  // Before the answer: the first inquiry may come with it.
+  if (!impl_->calls->inquiries().serve(name, std::move(serve))) {
+    return Error{ErrorCode::bad_request, "This client provides " + name + " already."};
+  }
+  const auto answer = call("host:provide", json{{"namespace", name}});
+  if (answer) return {};
+  impl_->calls->inquiries().forget(name);
+  return answer.error();
+}
+
 bool Client::run_until(const std::function<bool()>& done, std::chrono::milliseconds timeout) {
   const auto deadline = Clock::now() + timeout;
   while (!done() && connected() && Clock::now() < deadline) {

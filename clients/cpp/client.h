@@ -61,6 +61,36 @@ struct Event {
   nlohmann::json data;
 };
 
+/// A request of others to a namespace that a client provides (Client::provide). Whoever holds it answers it, once, from the io_context's
+/// thread; one that is destroyed unanswered is answered with worker_error.
+class Inquiry {
+ public:
+  Inquiry(Inquiry&&) noexcept;
+  Inquiry& operator=(Inquiry&&) noexcept;
+  ~Inquiry();
+
+  [[nodiscard]] const std::string& command() const;  ///< with the namespace: `tools:add`
+  [[nodiscard]] const nlohmann::json& args() const;  ///< an object
+  [[nodiscard]] const std::optional<std::string>& session_id() const;
+  [[nodiscard]] const nlohmann::json& meta() const;                        ///< an object
+  [[nodiscard]] std::optional<std::chrono::milliseconds> timeout() const;  ///< that was left when it was sent
+  [[nodiscard]] bool stream() const;                                       ///< whether partial results are wanted
+  /// Nobody waits any more: the caller gave up, or its deadline has passed.
+  [[nodiscard]] bool cancelled() const;
+
+  /// One chunk ahead of the result; nothing happens unless stream().
+  void send_partial(const nlohmann::json& chunk);
+  /// A result that the codec cannot carry becomes the error that says so.
+  void reply(const nlohmann::json& result);
+  void fail(const Error& error);
+
+  class Impl;
+  explicit Inquiry(std::unique_ptr<Impl> impl);
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
 class Client {
  public:
   struct Options {
@@ -101,6 +131,9 @@ class Client {
   Result<void> subscribe(std::vector<std::string> patterns, std::function<void(Event)> on_event);
   /// Where events go, for who sends `host:subscribe` without blocking.
   void on_event(std::function<void(Event)> on_event);
+  /// Serves a namespace until the connection ends: requests `name:...` of parents and workers go to `serve` from now on, whenever the
+  /// io_context runs. Blocks for the answer; bad_request if the namespace is in use. `serve` must not make blocking calls.
+  Result<void> provide(const std::string& name, std::function<void(Inquiry)> serve);
   /// Runs the io_context until `done` says true, the connection is lost or the time is up; returns what `done` says then.
   bool run_until(const std::function<bool()>& done, std::chrono::milliseconds timeout);
 

@@ -4,6 +4,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "protocol/document.h"
 #include "tests/client/fake_host.h"
 
 namespace pons {
@@ -278,6 +279,105 @@ TEST(Client, ConnectingToNobodySaysWhy) {
   const auto client = Client::connect("/nonexistent/pons.sock");
   ASSERT_FALSE(client);
   EXPECT_EQ(client.error().details.at("errno"), ENOENT);
+}
+
+// ---- Namespaces of the client's own
+
+/// A host that asks `command` of the client as soon as that provides something.
+struct Asking {
+  explicit Asking(json request, Codec codec = Codec::json)
+      : host(io,
+             [this, request, codec](FakeHost& self, const json& got) {
+               if (got.value("command", "") == "host:provide") {
+                 self.succeed(got, {{"namespace", got["args"]["namespace"]}});
+                 self.send_raw(encode_or_throw(codec, request));
+               } else if (got.contains("success")) {
+                 replies.push_back(got);
+               }
+             }),
+        client(io, host.client_end()) {}
+  bool await_replies(std::size_t count) {
+    return client.run_until([&] { return replies.size() >= count; }, 10s);
+  }
+  asio::io_context io{1};
+  std::vector<json> replies;
+  FakeHost host;
+  Client client;
+};
+
+TEST(ClientProvide, ServesWhatTheHostAsks) {
+  for (const auto codec : {Codec::json, Codec::msgpack}) {
+    Asking asking(
+        {{"id", 9}, {"command", "tools:add"}, {"args", {{"a", 1}}}, {"session_id", "s"}, {"timeout_ms", 500}, {"meta", {{"m", 1}}}}, codec);
+    ASSERT_TRUE(asking.client.provide("tools", [](Inquiry inquiry) {
+      EXPECT_EQ(inquiry.session_id(), "s");
+      EXPECT_EQ(inquiry.timeout(), 500ms);
+      EXPECT_EQ(inquiry.meta(), (json{{"m", 1}}));
+      EXPECT_FALSE(inquiry.cancelled());
+      inquiry.send_partial("not asked for");
+      inquiry.reply(json{{"command", inquiry.command()}, {"args", inquiry.args()}});
+    }));
+    ASSERT_TRUE(asking.await_replies(1));
+    EXPECT_EQ(asking.replies[0]["id"], 9);
+    EXPECT_EQ(asking.replies[0]["result"], (json{{"command", "tools:add"}, {"args", {{"a", 1}}}}));
+    EXPECT_EQ(asking.host.codec, codec);
+  }
+}
+
+TEST(ClientProvide, AnswersLaterInPartsOrWithAnError) {
+  Asking asking({{"id", 9}, {"command", "tools:add"}, {"stream", true}});
+  std::optional<Inquiry> held;
+  ASSERT_TRUE(asking.client.provide("tools", [&](Inquiry inquiry) { held.emplace(std::move(inquiry)); }));
+  ASSERT_TRUE(asking.client.run_until([&] { return held.has_value(); }, 10s));
+  held->send_partial(1);
+  held->send_partial(2);
+  held->fail(Error{ErrorCode::rate_limited, "Slowly", {{"retry_after_ms", 7}}});
+  held->reply("a second answer is none");
+  held.reset();
+  ASSERT_TRUE(asking.await_replies(3));
+  EXPECT_EQ(asking.replies[0]["seq"], 0);
+  EXPECT_EQ(asking.replies[1]["result"], 2);
+  EXPECT_EQ(asking.replies[2]["code"], "rate_limited");
+  EXPECT_EQ(asking.replies[2]["details"]["retry_after_ms"], 7);
+}
+
+TEST(ClientProvide, AnInquiryThatIsDroppedIsAnswered) {
+  Asking asking({{"id", 9}, {"command", "tools:add"}});
+  ASSERT_TRUE(asking.client.provide("tools", [](const Inquiry&) {}));
+  ASSERT_TRUE(asking.await_replies(1));
+  EXPECT_EQ(asking.replies[0]["code"], "worker_error");
+}
+
+TEST(ClientProvide, SeesThatNobodyWaitsAnyMore) {
+  Asking asking({{"id", 9}, {"command", "tools:add"}});
+  std::optional<Inquiry> held;
+  ASSERT_TRUE(asking.client.provide("tools", [&](Inquiry inquiry) { held.emplace(std::move(inquiry)); }));
+  ASSERT_TRUE(asking.client.run_until([&] { return held.has_value(); }, 10s));
+  asking.host.send_raw(R"({"id":10,"command":"common:cancel","args":{"id":9}})");
+  asking.host.send_raw(R"({"id":11,"command":"common:cancel","args":{"id":99}})");
+  ASSERT_TRUE(asking.await_replies(2));
+  EXPECT_EQ(asking.replies[0]["result"]["found"], true);
+  EXPECT_EQ(asking.replies[1]["result"]["found"], false);
+  EXPECT_TRUE(held->cancelled());
+}
+
+TEST(ClientProvide, WhatItDoesNotServeIsRefused) {
+  Asking asking({{"id", 9}, {"command", "other:add"}});
+  ASSERT_TRUE(asking.client.provide("tools", [](const Inquiry&) {}));
+  ASSERT_TRUE(asking.await_replies(1));
+  EXPECT_EQ(asking.replies[0]["code"], "unknown_namespace");
+  EXPECT_EQ(asking.client.provide("tools", [](const Inquiry&) {}).error().code, ErrorCode::bad_request);
+}
+
+TEST(ClientProvide, AnInquiryMayOutliveItsClient) {
+  std::optional<Inquiry> held;
+  {
+    Asking asking({{"id", 9}, {"command", "tools:add"}});
+    ASSERT_TRUE(asking.client.provide("tools", [&](Inquiry inquiry) { held.emplace(std::move(inquiry)); }));
+    ASSERT_TRUE(asking.client.run_until([&] { return held.has_value(); }, 10s));
+  }
+  EXPECT_TRUE(held->cancelled());
+  held->reply("to nobody");
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ TEST(Life, WhatWaitedBeforeAHostDrainsIsServedThoughItsWorkerDies) {
   auto client = host.connect();
   EXPECT_EQ(result_of(client.call("echo:ping"))["status"], "ok");
   const auto worker = result_of(client.call("host:workers"))["workers"][0]["pid"].get<pid_t>();
-  client.send({{"id", 1}, {"command", "echo:sleep"}, {"args", {{"ms", kForEver}}}, {"timeout_ms", kForEver}});
+  client.send({{"id", 1}, {"command", "echo:sleep"}, {"args", {{"ms", kForEver}}}, {"timeout_ms", kForEver}, {"idempotent", false}});
   client.send({{"id", 2}, {"command", "echo:echo"}, {"args", {{"n", 2}}}});
   client.call("host:shutdown", {{"timeout_ms", 600'000}});
   ::kill(worker, SIGKILL);  // a worker of a host of ours
