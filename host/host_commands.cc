@@ -16,7 +16,7 @@ namespace pons {
 
 namespace {
 
-constexpr std::array kCapabilities{"cancel", "events", "sessions", "resources", "streaming"};
+constexpr std::array kCapabilities{"cancel", "events", "sessions", "resources", "streaming", "reverse_requests", "provide"};
 constexpr std::size_t kMaxSubscriptions = 64;
 constexpr std::size_t kEventBacklog = 1u << 20;  // bytes unsent, above which a subscriber loses events
 
@@ -192,8 +192,12 @@ nlohmann::json Host::Impl::list_frameworks() const {
     if (info.is_object() && info.contains("commands")) entry["commands"] = info["commands"];
     frameworks.push_back(std::move(entry));
   }
-  return {{"default", config_.default_adapter ? nlohmann::json(*config_.default_adapter) : nlohmann::json()},
-          {"frameworks", std::move(frameworks)}};
+  nlohmann::json result{{"default", config_.default_adapter ? nlohmann::json(*config_.default_adapter) : nlohmann::json()},
+                        {"frameworks", std::move(frameworks)}};
+  for (const auto& [connection, provider] : providers_) {
+    for (const auto& name : provider->namespaces) result["provided"].push_back(name);
+  }
+  return result;
 }
 
 nlohmann::json Host::Impl::workers() const {

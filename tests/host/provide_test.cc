@@ -150,6 +150,7 @@ TEST(Provide, ANameInUseIsRefused) {
   const json config{{"adapter", PONS_ECHO_FOLDER}};
   EXPECT_EQ(code_of(parents.caller.call("host:register_bridge", {{"name", "tools"}, {"config", config}})), "invalid_args");
   EXPECT_EQ(result_of(parents.provider.call("host:provide", {{"namespace", "more"}}))["namespace"], "more");
+  EXPECT_EQ(result_of(parents.caller.call("host:list_frameworks"))["provided"], (json{"more", "tools"}));
 }
 
 TEST(Provide, WhoProvidesNothingMaySendNoReplies) {
