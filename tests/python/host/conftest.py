@@ -58,7 +58,7 @@ def write_app(folder: Path, source: str) -> Path:
 
 def python_worker(file: str = "./app.py", *arguments: str, **entry: Any) -> Dict[str, Any]:
     """Return the entry of a configuration for a worker under this very interpreter."""
-    return {"command": [sys.executable, file, *arguments], "env": {"PYTHONPATH": str(ROOT / "worker/python")}, **entry}
+    return {"command": [sys.executable, file, *arguments], **entry}
 
 
 @pytest.fixture
