@@ -67,7 +67,7 @@ def markdown(docstring: str | None) -> str:
     """Return a docstring as Markdown, its sections as lists."""
     pieces = SECTION.split(inspect.cleandoc(docstring or ""))
     parts = [prose(pieces[0])]
-    for heading, body in zip(pieces[1::2], pieces[2::2]):
+    for heading, body in zip(pieces[1::2], pieces[2::2], strict=True):
         parts.append(f"*{heading}*\n\n" + "\n".join(definitions(body)))
     return "\n\n".join(part for part in parts if part)
 

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from host import Host
 
-ROOT = Path(__file__).resolve().parents[3]
-
-HEAD = """
-import os, sys
-import pons
-
-app = pons.App("app", version="1.0")
-
-
-@app.command()
-def calm() -> int:
-    return os.getpid()
-
-"""
+from host import ROOT, Host, python_worker, write_app
 
 
 @pytest.fixture
 def program() -> str:
     """Return the path of `pons`."""
-    path = os.environ.get("PONS_PROGRAM")
-    assert path, "PONS_PROGRAM must be the path of the program `pons`"
+    path = os.environ.get("PONS_PROGRAM", str(ROOT / "build/bin/pons"))
+    assert os.access(path, os.X_OK), f"{path} cannot be run: build it, or set PONS_PROGRAM"
     return path
 
 
@@ -49,21 +34,9 @@ def start(program: str, tmp_path: Path) -> Iterator[Callable[..., Host]]:
         host.stop()
 
 
-def write_app(folder: Path, source: str) -> Path:
-    """Write a worker with the handlers that the source declares."""
-    file = folder / "app.py"
-    file.write_text(HEAD + textwrap.dedent(source) + "\napp.run()\n", encoding="utf-8")
-    return file
-
-
-def python_worker(file: str = "./app.py", *arguments: str, **entry: Any) -> Dict[str, Any]:
-    """Return the entry of a configuration for a worker under this very interpreter."""
-    return {"command": [sys.executable, file, *arguments], **entry}
-
-
 @pytest.fixture
 def serve(start: Callable[..., Host], tmp_path: Path) -> Callable[..., Host]:
-    """Start a host that serves a worker with these handlers as `app`, and as `other` one that has nothing to do with it."""
+    """Start a host that serves a worker with these handlers as `app`, and as `other` one that is a stranger to it."""
 
     def serve_app(source: str, **entry: Any) -> Host:
         write_app(tmp_path, source)

@@ -1,4 +1,4 @@
-"""A host under test: `pons serve --stdio` as a child, spoken to in frames, its log read line by line. Every wait has a deadline."""
+"""A host under test: `pons serve --stdio` as a child, spoken to in frames, its log read by lines. Waits are bounded."""
 
 from __future__ import annotations
 
@@ -7,11 +7,28 @@ import os
 import select
 import struct
 import subprocess
+import sys
+import textwrap
 import threading
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, List, Optional
 
 import msgpack
+
+ROOT = Path(__file__).resolve().parents[3]
+
+HEAD = """
+import os, sys
+import pons
+
+app = pons.App("app", version="1.0")
+
+
+@app.command()
+def calm() -> int:
+    return os.getpid()
+
+"""
 
 DEADLINE = 30.0  # seconds that any wait may take
 
@@ -148,6 +165,9 @@ class Host:
             self._process.wait()
             for reader in self._readers:
                 reader.join(DEADLINE)
+            for stream in (self._process.stdout, self._process.stderr):
+                if stream is not None:
+                    stream.close()
 
     def kill(self) -> None:
         """End the host as `kill -9` does."""
@@ -179,3 +199,15 @@ def wait_for_end(pid: int) -> None:
         assert ended, f"process {pid} still runs after {DEADLINE:g} s"
     finally:
         os.close(handle)
+
+
+def write_app(folder: Path, source: str) -> Path:
+    """Write a worker with the handlers that the source declares."""
+    file = folder / "app.py"
+    file.write_text(HEAD + textwrap.dedent(source) + "\napp.run()\n", encoding="utf-8")
+    return file
+
+
+def python_worker(file: str = "./app.py", *arguments: str, **entry: Any) -> Dict[str, Any]:
+    """Return the entry of a configuration for a worker under this very interpreter."""
+    return {"command": [sys.executable, file, *arguments], **entry}

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from conftest import python_worker
-from host import Host
+
+from host import Host, python_worker
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Everything that docs/python.md shows is done: its files are written, its commands are run, and say what it says they say."""
+"""Everything that docs/python.md shows is done: its files are written, its commands run, and they say what it says."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import List, NamedTuple
 
 import pytest
-from conftest import ROOT
-from host import DEADLINE
+
+from host import DEADLINE, ROOT
 
 GUIDE = ROOT / "docs" / "python.head.md"
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,8 @@ import pytest
 
 
 def check(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    environment: Dict[str, str] = {"PYTHONPATH": os.environ.get("PYTHONPATH", ""), **variables}
+    sdk = Path(__file__).resolve().parents[3] / "worker/python"
+    environment: Dict[str, str] = {"PYTHONPATH": str(sdk), **variables}
     command = [sys.executable, "-m", "pons.check", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from conftest import python_worker, write_app
-from host import DEADLINE, Host, wait_for_end
+
+from host import DEADLINE, Host, python_worker, wait_for_end, write_app
 
 Serve = Callable[..., Host]
 
