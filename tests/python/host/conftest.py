@@ -44,6 +44,7 @@ def serve(start: Callable[..., Host], tmp_path: Path) -> Callable[..., Host]:
         return start(
             {
                 "default": "app",
+                "defaults": {"timeouts": {"queue": "60s", "request": "60s"}},
                 "adapters": {
                     "app": python_worker(**entry),
                     "other": {"command": other, "channel": "stdio"},

@@ -30,7 +30,7 @@ def calm() -> int:
 
 """
 
-DEADLINE = 30.0  # seconds that any wait may take
+DEADLINE = 100.0  # seconds that any wait may take
 
 
 class Host:

@@ -14,7 +14,7 @@ def check(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str
     sdk = Path(__file__).resolve().parents[3] / "worker/python"
     environment: Dict[str, str] = {"PYTHONPATH": str(sdk), **variables}
     command = [sys.executable, "-m", "pons.check", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
 
 
 @pytest.fixture

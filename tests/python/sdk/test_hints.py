@@ -25,7 +25,7 @@ from typing import (
 import hypothesis.strategies as st
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from pons._arguments import inspect_handler
 from pons._errors import InvalidArgs
 
@@ -227,7 +227,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(HINTS, VALUES)
 def test_schema_and_conversion_agree(hint: Any, value: Any) -> None:
     def handler(value: Any) -> None: ...

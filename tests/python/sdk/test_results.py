@@ -11,7 +11,7 @@ from typing import Any, Dict, List
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from pons._errors import ResultError
 from pons._results import plain
 
@@ -68,10 +68,12 @@ PLAIN = st.recursive(
         st.text(),
         st.floats(allow_nan=False, allow_infinity=False),
     ),
-    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(st.text(), inner, max_size=4)),
+    max_leaves=10,
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PLAIN)
 def test_what_is_plain_already_is_returned_itself(value: Any) -> None:
     assert plain(value, binary=False) is value
