@@ -155,6 +155,11 @@ def test_results_that_cannot_be_carried_are_errors_with_their_path(app: pons.App
     assert failure(lambda: client.call("nan")).details["path"] == "/a/1"
     assert failure(lambda: client.call("bytes")).details["path"] == "/b"
     assert failure(lambda: client.call("cycle")).code == "worker_error"
+
+
+def test_bytes_travel_in_messagepack(app: pons.App) -> None:
+    pytest.importorskip("msgpack")
+    app.command("bytes")(lambda: {"b": b"x"})
     packed = pons.testing.client(app, codec="msgpack")
     assert packed.call("bytes") == {"b": b"x"}
 

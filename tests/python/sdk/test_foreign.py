@@ -6,10 +6,14 @@ import math
 from typing import Any, List, Optional
 
 import jsonschema
+import pytest
+
+pytest.importorskip("numpy")
+pytest.importorskip("pydantic")
+
 import numpy as np
 import numpy.typing as npt
 import pydantic
-import pytest
 from pons._arguments import inspect_handler
 from pons._errors import InvalidArgs, ResultError
 from pons._results import plain

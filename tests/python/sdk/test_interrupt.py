@@ -16,7 +16,7 @@ from pons._codec import JSON
 from pons._interrupt import CANCEL_SIGNAL, MainSlot, Slot, ThreadSlot
 from pons._request import Request
 
-ROUNDS = 4000
+ROUNDS = 2000
 
 
 def make_request(number: int) -> Request:
@@ -131,7 +131,7 @@ def test_what_is_shielded_is_never_left_half_way(canceller: Canceller) -> None:
                 slot.shielded(two_steps)
                 spin(chance.uniform(0, 10e-6))
 
-        for number in range(1, 1500):
+        for number in range(1, 700):
             request = make_request(number)
             canceller.cancel_after(request, chance.uniform(0, 200e-6))
             _, error = slot.run(request, handler, {})
