@@ -6,6 +6,8 @@
 //                                        frames go to the workers in turn
 //   bare-relay worker   0       PATH|-   no relay: the worker itself serves the client
 //
+// With `-- PROGRAM ARGUMENTS...` behind it the workers are that program, with their end of the socket pair as descriptor 0.
+//
 // The client connects to a unix socket at PATH; `-` means that descriptor 0 is the client's connection. The workers are forked processes
 // behind socket pairs, and echo every frame as it came. Everything ends when the client closes its connection.
 //
@@ -119,7 +121,8 @@ static void run_worker(int fd) {
   free(buffer.data);
 }
 
-static int start_worker(int client) {
+// `program`: NULL ends its arguments; empty: the worker of this file.
+static int start_worker(int client, char** program) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) die("socketpair");
   const pid_t relay = getpid();
@@ -133,6 +136,12 @@ static int start_worker(int client) {
   if (getppid() != relay) exit(1);
   close(ends[0]);
   close(client);
+  if (program[0] != NULL) {
+    if (dup2(ends[1], STDIN_FILENO) < 0) die("dup2");
+    close(ends[1]);
+    execvp(program[0], program);
+    die(program[0]);
+  }
   run_worker(ends[1]);
   exit(0);
 }
@@ -218,8 +227,8 @@ static int accept_client(const char* path) {
 }
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    fputs("usage: bare-relay blocking|batching|worker WORKERS PATH|-\n", stderr);
+  if (argc != 4 && (argc < 6 || strcmp(argv[4], "--") != 0)) {
+    fputs("usage: bare-relay blocking|batching|worker WORKERS PATH|- [-- PROGRAM ARGUMENTS...]\n", stderr);
     return 2;
   }
   const size_t count = strtoul(argv[2], NULL, 10);
@@ -235,7 +244,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   int workers[max_workers];
-  for (size_t i = 0; i < count; ++i) workers[i] = start_worker(client);
+  for (size_t i = 0; i < count; ++i) workers[i] = start_worker(client, argc > 4 ? argv + 5 : argv + 4);
   if (batching) {
     run_batching(client, workers, count);
   } else {

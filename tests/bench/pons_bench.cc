@@ -62,6 +62,10 @@ std::vector<Measurement> measurements(const Paths& paths, const Effort& effort) 
            [=] {
              return std::vector<Figure>{small_round_trip(paths, effort, true), small_round_trip(paths, effort, false)};
            }},
+          {"python",
+           [=] {
+             return std::vector<Figure>{python_round_trip(paths, effort, true), python_round_trip(paths, effort, false)};
+           }},
           {"pipelined", [=] { return one(pipelined_throughput(paths, effort)); }},
           {"large", [=] { return one(large_round_trip(paths, effort)); }},
           {"start", [=] { return start_to_first_reply(paths, effort); }},
@@ -101,8 +105,11 @@ int run(const Paths& paths, const Effort& effort, const std::string& only, bool 
 
 int main(int argc, char** argv) {
   const fs::path here = fs::read_symlink("/proc/self/exe").parent_path();
-  Paths paths{
-      .pons = here / "../bin/pons", .relay = here / "bare-relay", .echo_worker = here / "../adapters/echo/pons-worker-echo", .folder = {}};
+  Paths paths{.pons = here / "../bin/pons",
+              .relay = here / "bare-relay",
+              .echo_worker = here / "../adapters/echo/pons-worker-echo",
+              .sources = PONS_BENCH_SOURCES,
+              .folder = {}};
   std::string only;
   bool quick = false;
   bool json = false;
@@ -111,7 +118,7 @@ int main(int argc, char** argv) {
   app.add_option("--relay", paths.relay, "bare-relay")->check(CLI::ExistingFile);
   app.add_option("--echo-worker", paths.echo_worker, "the echo adapter's worker")->check(CLI::ExistingFile);
   app.add_option("--only", only, "one measurement")
-      ->check(CLI::IsMember({"small", "pipelined", "large", "start", "memory", "hung", "sessions", "workers"}));
+      ->check(CLI::IsMember({"small", "python", "pipelined", "large", "start", "memory", "hung", "sessions", "workers"}));
   app.add_flag("--quick", quick, "a few rounds: shows that everything runs, not how fast");
   app.add_flag("--json", json, "one line of JSON");
   CLI11_PARSE(app, argc, argv);

@@ -48,6 +48,22 @@ Figure small_round_trip(const Paths& paths, const Effort& effort, bool pinned) {
                    {Goal::at_most, 1.25});
 }
 
+Figure python_round_trip(const Paths& paths, const Effort& effort, bool pinned) {
+  const std::optional<int> core = pinned ? std::optional(last_core()) : std::nullopt;
+  const PinnedTo pin(core);
+  Target host = start_host(paths, "  python: " + paths.sources + "/sdk_worker.py\n", core);
+  Target relay = start_relay_to_python(paths, core);
+  Request request = Request::json("python:echo", kSmallBody);
+  host.connection.exchange_ok(request.frame());
+  const auto contestant = [&](const std::string& name, Target& target) {
+    return warmed_up(name, [&] { return batch_of_round_trips(target.connection, request, effort.round_trips); });
+  };
+  auto series = in_turns(effort.rounds, {contestant("pons, Python SDK", host), contestant("bare relay, plain Python loop", relay)});
+  end_host(host);
+  return figure_of(pinned ? "Python worker, 100 B, depth 1, one core" : "Python worker, 100 B, depth 1, free", "us",
+                   std::move(series), {Goal::at_most, 1.6});
+}
+
 Figure pipelined_throughput(const Paths& paths, const Effort& effort) {
   Target host = start_host(paths, "  echo: {adapter: echo, pool: {size: 2, in_flight: 64, lazy: false, min_ready: 2}}\n", std::nullopt);
   Target relay = start_relay(paths, "batching", 2, std::nullopt);

@@ -21,6 +21,8 @@ struct Effort {
 
 /// 100 bytes of JSON there and back, one at a time: everything on one core, or wherever the kernel puts it.
 Figure small_round_trip(const Paths& paths, const Effort& effort, bool pinned);
+/// The same with a worker in Python: on the SDK behind the host, a plain loop behind the relay.
+Figure python_round_trip(const Paths& paths, const Effort& effort, bool pinned);
 /// 100 bytes of JSON, 64 under way, two workers.
 Figure pipelined_throughput(const Paths& paths, const Effort& effort);
 /// 1 MiB of MessagePack there and back, one at a time.

@@ -72,6 +72,12 @@ Target start_relay(const Paths& paths, const std::string& mode, int workers, std
   return start(paths, {paths.relay, mode, std::to_string(workers), socket}, core, socket);
 }
 
+Target start_relay_to_python(const Paths& paths, std::optional<int> core) {
+  const std::string socket = fresh_path(paths, "relay.sock");
+  const auto worker = paths.sources + "/plain_worker.py";
+  return start(paths, {paths.relay, "blocking", "1", socket, "--", "python3", worker}, core, socket);
+}
+
 Target start_relay_on_pair(const Paths& paths, const std::string& mode, int workers, std::optional<int> core) {
   return start_on_pair(paths, {paths.relay, mode, std::to_string(workers), "-"}, core, {0});
 }

@@ -14,7 +14,8 @@ struct Paths {
   std::string pons;
   std::string relay;
   std::string echo_worker;
-  std::string folder;  ///< for sockets, configurations and the programs' stderr
+  std::string sources;  ///< of the workers in Python
+  std::string folder;   ///< for sockets, configurations and the programs' stderr
 };
 
 /// A running program and the connection to it.
@@ -36,6 +37,8 @@ Target start_stdio_host(const Paths& paths, const std::string& config);
 
 /// bare_relay.c in one of its modes.
 Target start_relay(const Paths& paths, const std::string& mode, int workers, std::optional<int> core);
+/// The blocking relay before a worker in Python that knows nothing but to answer.
+Target start_relay_to_python(const Paths& paths, std::optional<int> core);
 /// The relay over a socket pair, not waiting for anything.
 Target start_relay_on_pair(const Paths& paths, const std::string& mode, int workers, std::optional<int> core);
 
