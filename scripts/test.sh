@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Builds and runs all tests: release, again under ASan and UBSan, what has threads under TSan, each fuzzer for 20 seconds, the checks.
-#   scripts/test.sh            everything; sets up first
-#   scripts/test.sh --quick    release only
+# Builds and runs tests: release, again under ASan and UBSan, what has threads under TSan, each fuzzer for 20 seconds, the checks.
+#   scripts/test.sh                 everything that needs no more than the system's packages; sets up first
+#   scripts/test.sh --quick         of that the release build and its tests only
+#   scripts/test.sh --frameworks    installs the environments of the adapters for Python frameworks and runs their tests, each alone and
+#                                   then all in one host; downloads them (README.md says how much). And ruff.
 # Goes on after a failure. Ends with a table, the tests that were skipped, and "N passed, N failed"; non-zero if anything failed.
 # The output of each stage is in build/logs/.
 set -euo pipefail
@@ -10,11 +12,12 @@ export LC_ALL=C.UTF-8
 
 readonly fuzz_seconds=20 logs=$PWD/build/logs
 
-quick=0
+quick=0 frameworks=0
 case "${1-}" in
   "") ;;
   --quick) quick=1 ;;
-  -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0" && exit 0 ;;
+  --frameworks) frameworks=1 ;;
+  -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 0 ;;
   *) printf 'test: unknown argument %s (try --help)\n' "$1" >&2 && exit 2 ;;
 esac
 
@@ -95,6 +98,87 @@ tests() {
   note_skipped "$1-tests"
 }
 
+# What pytest says in its last line, "3 failed, 40 passed, 2 skipped in 5.01s".
+count_pytest() {
+  awk '/ in [0-9.]+s/ {line = $0} END {
+    n = split(line, words, /[ ,]+/)
+    for (i = 1; i < n; ++i) {
+      if (words[i + 1] == "passed") passed = words[i]
+      if (words[i + 1] ~ /^(failed|errors?)$/) failed += words[i]
+      if (words[i + 1] == "skipped") skipped = words[i]
+    }
+    print passed + 0, failed + 0, skipped + 0
+  }' "$logs/$1.log"
+}
+
+# ---- The adapters for Python frameworks
+
+# What these tests keep is in build/frameworks: environments and models of nobody else.
+use_own_state() {
+  export XDG_STATE_HOME=$PWD/build/frameworks/state PONS_PROGRAM=$PWD/build/bin/pons PATH=$PWD/build/bin:$PATH
+  export PYTHONPATH=$PWD/worker/python PYTHONDONTWRITEBYTECODE=1
+}
+
+# install_adapter NAME: its environment, and into that what its tests need.
+install_adapter() {
+  local python
+  use_own_state
+  pons adapter install "$1" || return
+  [ -f "adapters/$1/requirements-test.txt" ] || return 0
+  python=$(environment_python "$1") || return
+  if command -v uv >/dev/null; then
+    uv pip install --python "$python" -r "adapters/$1/requirements-test.txt"
+  else
+    "$python" -m pip install --disable-pip-version-check -r "adapters/$1/requirements-test.txt"
+  fi
+}
+
+# The interpreter of an adapter's environment.
+environment_python() { pons adapter info "$1" --json | sed -nE 's/.*"environment": *\{[^}]*"python": *"([^"]*)".*/\1/p' | grep .; }
+
+# test_adapter NAME
+test_adapter() {
+  use_own_state
+  "$(environment_python "$1")" -m pytest -ra -q -p no:cacheprovider "tests/adapters/$1"
+}
+
+# All of them, and those that need nothing, in one host at once.
+test_together() {
+  use_own_state
+  /usr/bin/python3 -m pytest -ra -s -q -p no:cacheprovider tests/frameworks
+}
+
+run_ruff() {
+  local tools=build/frameworks/tools
+  [ -x $tools/bin/ruff ] || { /usr/bin/python3 -m venv $tools && $tools/bin/python -m pip install -q --disable-pip-version-check -r scripts/requirements-ruff.txt; } || return
+  $tools/bin/ruff check --no-cache . && $tools/bin/ruff format --no-cache --check .
+}
+
+# The reasons why pytest did not run a test: "SKIPPED [1] file:line: reason".
+note_skipped_pytest() {
+  local line
+  while read -r line; do
+    skipped_tests+=("$1: $line")
+  done < <(sed -nE 's/^SKIPPED \[[0-9]+\] //p' "$logs/$1.log")
+}
+
+test_frameworks() {
+  local file name installed=1
+  mkdir -p build/frameworks
+  stage release-build count_nothing scripts/build.sh release || return 0
+  for file in adapters/*/requirements.txt; do
+    name=$(basename "$(dirname "$file")")
+    stage "$name-install" count_nothing install_adapter "$name" || { installed=0; continue; }
+    stage "$name-tests" count_pytest test_adapter "$name" || true
+    note_skipped_pytest "$name-tests"
+  done
+  if [ $installed = 1 ]; then
+    stage together count_pytest test_together || true
+    note_skipped_pytest together
+  fi
+  stage ruff count_nothing run_ruff || true
+}
+
 # fuzz_one SOURCE: new inputs go to a folder that is thrown away, what breaks the fuzzer to build/logs/.
 fuzz_one() {
   local name program temporary result=ok
@@ -119,8 +203,12 @@ run_fuzzers() {
 
 started=$SECONDS
 stage setup count_nothing scripts/setup.sh --test || exit 1
-tests release
-if [ $quick = 0 ]; then
+if [ $frameworks = 1 ]; then
+  test_frameworks
+else
+  tests release
+fi
+if [ $quick = 0 ] && [ $frameworks = 0 ]; then
   tests asan
   tests tsan -L '^threads$'
   if stage fuzz-build count_nothing build fuzz; then
