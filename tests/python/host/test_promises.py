@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import Callable
 
 import pytest
 
-from host import DEADLINE, Host, python_worker, wait_for_end, write_app
+from host import DEADLINE, ROOT, Host, python_worker, wait_for_end, write_app
 
 Serve = Callable[..., Host]
 
@@ -69,6 +70,12 @@ def test_a_configuration_of_three_lines_serves_them(program: str, hello: Path) -
     finally:
         serving.kill()
         serving.wait()
+
+
+def test_the_conformance_check_finds_no_fault(program: str, hello: Path) -> None:
+    variables = {"PONS_PROGRAM": program, "PYTHONPATH": str(ROOT / "worker/python")}
+    table = run(hello, sys.executable, "-m", "pons.check", "./hello.py", **variables)
+    assert re.search(r"^hello \(level 1\): [0-9]+ passed, 0 failed", table, re.MULTILINE), table
 
 
 def test_a_worker_says_what_it_takes_and_what_is_wrong(serve: Serve) -> None:
