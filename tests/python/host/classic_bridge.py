@@ -29,7 +29,7 @@ class WordsBridge(BaseBridge):
 
     def create_document(self, args):
         """Keep a text."""
-        name = "document-%d" % (len(self.documents) + 1)
+        name = f"document-{len(self.documents) + 1}"
         self.documents[name] = args["text"]
         return {"resource_id": name, "length": len(args["text"])}
 

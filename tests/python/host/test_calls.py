@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
+
 from host import ROOT, Host, python_worker
 
 FRONT = """

@@ -40,7 +40,7 @@ def test_faults_of_several_arguments_come_together() -> None:
 
 
 def test_defaults_are_left_to_the_handler() -> None:
-    def handler(name: str, times: int = 1, *, loud: bool = False, note: str = None) -> None: ...  # type: ignore
+    def handler(name: str, times: int = 1, *, loud: bool = False, note: str = None) -> None: ...  # type: ignore  # noqa: RUF013
 
     spec = inspect_handler(handler)
     assert spec.bind({"name": "a"}) == {"name": "a"}

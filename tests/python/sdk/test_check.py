@@ -10,7 +10,7 @@ from typing import Dict
 import pytest
 
 
-def check(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def check(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     sdk = Path(__file__).resolve().parents[3] / "worker/python"
     environment: Dict[str, str] = {"PYTHONPATH": str(sdk), **variables}
     command = [sys.executable, "-m", "pons.check", *arguments]

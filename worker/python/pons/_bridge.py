@@ -1,4 +1,4 @@
-"""The class style, and the contract that existing bridges were written against: a class that names its handlers in a dict."""
+"""The class style, and the contract of existing bridges: a class that names its handlers in a dict."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class BaseBridge:
             def predict(self, args: dict) -> dict:
                 return {"label": self.model(args["text"])}
 
-    A method ``ping``, ``get_info``, ``get_stats`` or ``cleanup`` of the derived class is called for the command of that name, with an
-    empty map; what it returns is added to what every worker answers.
+    A method ``ping``, ``get_info``, ``get_stats`` or ``cleanup`` of the derived class is called for the command of that
+    name, with an empty map; what it returns is added to what every worker answers.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Runs the conformance check on a worker: ``python -m pons.check app.py`` is ``pons adapter check app.py``.
 
-The worker runs under this very interpreter. Further arguments and the exit status are those of the program; it is looked for in the
-variable ``PONS_PROGRAM``, then on the PATH, and without it the status is 2.
+The worker runs under this very interpreter. Further arguments and the exit status are those of the program; it is
+looked for in the variable ``PONS_PROGRAM``, then on the PATH, and without it the status is 2.
 """
 
 from __future__ import annotations
