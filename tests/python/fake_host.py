@@ -1,4 +1,7 @@
-"""A host of a few lines, for one worker process: speaks frames over a socket pair and takes what it is sent, each wait with a deadline."""
+"""A host of a few lines, for one worker process.
+
+Speaks frames over a socket pair and takes what it is sent, each wait with a deadline.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,13 @@ class FakeHost:
         self.channel = ours
         self.dump, dump = os.pipe()
         keep = [theirs.fileno(), dump]
-        environment = {**os.environ, "PYTHONPATH": str(SDK), "PONS_WORKER_ID": "t#0.1", "PONS_ADAPTER": "t", **(env or {})}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(SDK),
+            "PONS_WORKER_ID": "t#0.1",
+            "PONS_ADAPTER": "t",
+            **(env or {}),
+        }
         if not stdio:
             environment.update(PONS_FD=str(theirs.fileno()), PONS_DUMP_FD=str(dump))
         with open(self._log, "wb") as log:
@@ -67,7 +76,13 @@ class FakeHost:
 
     def shake_hands(self, **args: Any) -> Dict[str, Any]:
         """As a host begins; the results of ping and get_info in one."""
-        handshake = {"initialization": True, "worker_id": "t#0.1", "adapter": "t", "protocol": {"min": 1, "max": 1}, "options": {}}
+        handshake = {
+            "initialization": True,
+            "worker_id": "t#0.1",
+            "adapter": "t",
+            "protocol": {"min": 1, "max": 1},
+            "options": {},
+        }
         return {**self.call("ping", {**handshake, **args}), **self.call("get_info")}
 
     def send(self, command: str, args: Optional[Dict[str, Any]] = None, **envelope: Any) -> int:

@@ -222,7 +222,16 @@ def test_the_context_knows_the_request(app: pons.App) -> None:
     @app.command
     def about(ctx: pons.Context) -> Any:
         assert pons.current() is ctx
-        return [ctx.command, ctx.session_id, ctx.meta, ctx.streaming, ctx.codec, ctx.remaining() <= 5, ctx.cancelled, ctx.options]
+        return [
+            ctx.command,
+            ctx.session_id,
+            ctx.meta,
+            ctx.streaming,
+            ctx.codec,
+            ctx.remaining() <= 5,
+            ctx.cancelled,
+            ctx.options,
+        ]
 
     client = pons.testing.client(app, options={"a": 1})
     reply = client.call_raw("about", session_id="s", meta={"user_id": "u"}, timeout_ms=5000)[-1]
@@ -282,7 +291,8 @@ def test_bridges_that_hold_a_whole_map_see_the_resource_of_the_envelope(app: pon
 
 
 @pytest.mark.parametrize(
-    "envelope", [{"args": [1]}, {"meta": 3}, {"session_id": 1}, {"timeout_ms": -1}, {"timeout_ms": "1"}, {"resource_id": 1}]
+    "envelope",
+    [{"args": [1]}, {"meta": 3}, {"session_id": 1}, {"timeout_ms": -1}, {"timeout_ms": "1"}, {"resource_id": 1}],
 )
 def test_a_malformed_envelope_is_a_bad_request(app: pons.App, envelope: Dict[str, Any]) -> None:
     app.command("work")(lambda: 1)

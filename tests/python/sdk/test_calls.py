@@ -19,8 +19,7 @@ def ask(ctx: pons.Context, options: dict = {}):
         return [str(error), error.code, error.retryable, error.details]
 @app.command
 async def aask(ctx: pons.Context):
-    first, second = await asyncio.gather(ctx.acall("llama:chat", {"q": 1}), pons.current().acall("llama:chat", {"q": 2}))
-    return [first, second]
+    return await asyncio.gather(ctx.acall("llama:chat", {"q": 1}), pons.current().acall("llama:chat", {"q": 2}))
 @app.command
 async def impatient(ctx: pons.Context):
     try:
@@ -42,7 +41,8 @@ async def achunks(ctx: pons.Context):
 @app.command
 def threads(ctx: pons.Context):
     got = []
-    one = threading.Thread(target=contextvars.copy_context().run, args=(lambda: got.append(pons.current().call("llama:chat", {"q": 1})),))
+    with_context = contextvars.copy_context().run
+    one = threading.Thread(target=with_context, args=(lambda: got.append(pons.current().call("llama:chat", {"q": 1})),))
     two = threading.Thread(target=lambda: got.append(ctx.call("llama:chat", {"q": 1})))
     for thread in (one, two):
         thread.start()
@@ -67,7 +67,13 @@ def test_a_call_names_its_parent_and_gets_the_reply(start: Start, parameters: st
     host = start(CALLER, parameters)
     request = host.send("ask", meta={"correlation_id": "c"}, session_id="s")
     asked = host.asked()
-    assert asked == {"id": asked["id"], "command": "llama:chat", "args": {"q": 1}, "parent_id": request, "meta": {"correlation_id": "c"}}
+    assert asked == {
+        "id": asked["id"],
+        "command": "llama:chat",
+        "args": {"q": 1},
+        "parent_id": request,
+        "meta": {"correlation_id": "c"},
+    }
     answer(host, asked, result={"text": "hi"})
     assert host.reply(request)["result"] == {"text": "hi"}
 

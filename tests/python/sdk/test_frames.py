@@ -29,9 +29,15 @@ def fed(decoder: FrameDecoder, data: bytes, sizes: List[int]) -> List[Any]:
 def test_frames_come_out_whole_however_they_arrive() -> None:
     chance = random.Random(7)
     for _ in range(200):
-        bodies = [bytes(chance.randbytes(chance.choice([1, 5, 300, 70_000, 200_000]))) for _ in range(chance.randrange(1, 6))]
+        bodies = [
+            bytes(chance.randbytes(chance.choice([1, 5, 300, 70_000, 200_000]))) for _ in range(chance.randrange(1, 6))
+        ]
         data = b"".join(header(len(body)) + body for body in bodies)
-        sizes = [chance.randrange(1, 90_000) for _ in range(1000)] if chance.random() < 0.5 else [chance.randrange(1, 9) for _ in range(60)]
+        sizes = (
+            [chance.randrange(1, 90_000) for _ in range(1000)]
+            if chance.random() < 0.5
+            else [chance.randrange(1, 9) for _ in range(60)]
+        )
         assert fed(FrameDecoder(), data, sizes) == bodies
 
 

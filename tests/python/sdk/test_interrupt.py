@@ -167,7 +167,9 @@ def test_cancelled_comes_once_and_a_handler_may_go_on() -> None:
     assert slot.run(request, handler, {}) == ("went on", None)
 
 
-@pytest.mark.parametrize("raised", [ValueError("x"), SystemExit(3), KeyboardInterrupt(), RecursionError(), GeneratorExit()])
+@pytest.mark.parametrize(
+    "raised", [ValueError("x"), SystemExit(3), KeyboardInterrupt(), RecursionError(), GeneratorExit()]
+)
 def test_whatever_a_handler_raises_is_handed_back(raised: BaseException) -> None:
     def handler() -> None:
         raise raised

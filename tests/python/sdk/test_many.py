@@ -24,7 +24,9 @@ def quick(): return 1
 """
 
 
-@pytest.mark.parametrize(("parameters", "command"), [("threads=3", "wait"), ("tasks=3", "await_"), ("threads=3, tasks=3", "await_")])
+@pytest.mark.parametrize(
+    ("parameters", "command"), [("threads=3", "wait"), ("tasks=3", "await_"), ("threads=3, tasks=3", "await_")]
+)
 def test_requests_run_together_and_are_answered_as_they_end(start: Start, parameters: str, command: str) -> None:
     host = start(GATES, parameters)
     assert host.call("get_info")["concurrency"] == 3

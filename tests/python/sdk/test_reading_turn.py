@@ -1,4 +1,7 @@
-"""ReadingTurn: the reader thread reads when the main thread has been away for a tick, and rests when nothing happens."""
+"""ReadingTurn.
+
+The reader thread reads when the main thread has been away for a tick, and rests when nothing happens.
+"""
 
 from __future__ import annotations
 

@@ -93,7 +93,11 @@ def test_wrong_arguments_are_named_with_their_path(client: pons.testing.Client) 
     assert failure(client, "create_model", factor="x")["details"]["errors"][0]["path"] == "/factor"
     model = client.call("create_model", factor=2)["resource_id"]
     voice = client.call("create_voice")["resource_id"]
-    for resource, inputs, path in ((model, ["a"], "/inputs/0"), (voice, {"text": 1}, "/inputs/text"), (voice, [1], "/inputs")):
+    for resource, inputs, path in (
+        (model, ["a"], "/inputs/0"),
+        (voice, {"text": 1}, "/inputs/text"),
+        (voice, [1], "/inputs"),
+    ):
         error = failure(client, "execute_resource", resource_id=resource, inputs=inputs)
         assert (error["code"], error["details"]["errors"][0]["path"]) == ("invalid_args", path)
     assert failure(client, "execute_resource")["details"]["errors"][0]["path"] == "/resource_id"
@@ -102,7 +106,9 @@ def test_wrong_arguments_are_named_with_their_path(client: pons.testing.Client) 
 def test_what_has_no_call_cannot_be_executed(client: pons.testing.Client) -> None:
     plain = client.call("create_plain")
     assert plain == {"resource_id": plain["resource_id"], "type": "plain"}
-    assert failure(client, "execute_resource", resource_id=plain["resource_id"])["error"] == "A plain cannot be executed"
+    assert (
+        failure(client, "execute_resource", resource_id=plain["resource_id"])["error"] == "A plain cannot be executed"
+    )
 
 
 def test_cleanup_closes_all_also_when_one_cannot_be_closed(client: pons.testing.Client) -> None:

@@ -226,7 +226,9 @@ def leave():
         os.kill(child, signal.SIGKILL)
 
 
-@pytest.mark.parametrize(("raised", "status"), [("pons.ConfigurationError('no model')", 78), ("RuntimeError('broken')", 1)])
+@pytest.mark.parametrize(
+    ("raised", "status"), [("pons.ConfigurationError('no model')", 78), ("RuntimeError('broken')", 1)]
+)
 def test_a_start_that_fails_is_the_error_of_get_info_and_ends_it(start: Start, raised: str, status: int) -> None:
     host = start(f"@app.on_start\ndef load():\n    raise {raised}\n", handshake=False)
     host.call("ping", {"initialization": True})
@@ -272,7 +274,13 @@ def run_by_hand(source: str, *arguments: str, **more: Any) -> "subprocess.Comple
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PONS_")}
     command = [sys.executable, "-c", source, *arguments]
     return subprocess.run(
-        command, env={**environment, "PYTHONPATH": str(SDK)}, capture_output=True, text=True, timeout=DEADLINE, check=False, **more
+        command,
+        env={**environment, "PYTHONPATH": str(SDK)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        check=False,
+        **more,
     )
 
 
@@ -293,7 +301,9 @@ def test_by_hand_it_says_what_it_is() -> None:
 
 
 def test_importing_does_nothing_to_a_program_that_is_no_worker() -> None:
-    ended = run_by_hand("import os, sys, pons; print(os.readlink('/proc/self/fd/0')); print(sys.stdin.read())", input="in")
+    ended = run_by_hand(
+        "import os, sys, pons; print(os.readlink('/proc/self/fd/0')); print(sys.stdin.read())", input="in"
+    )
     assert ended.stdout.endswith("in\n")
     assert "/dev/null" not in ended.stdout
     assert pons.App is not None
@@ -305,7 +315,8 @@ def test_a_program_that_a_worker_starts_is_no_worker(start: Start) -> None:
 @app.command
 def run():
     import subprocess
-    return subprocess.run([sys.executable, "-c", "import pons; print(input())"], input="in", capture_output=True, text=True).stdout
+    return subprocess.run([sys.executable, "-c", "import pons; print(input())"], input="in", capture_output=True,
+    text=True).stdout
 """
     )
     assert host.call("run") == "in\n"

@@ -1,7 +1,7 @@
 """Pons: ML code in worker processes. This package is what a worker written in Python is made of.
 
-``App`` declares commands and serves them; ``Context`` is what a handler knows of its request; ``pons.testing`` calls an App without a
-process. The guide is docs/python.md.
+``App`` declares commands and serves them; ``Context`` is what a handler knows of its request; ``pons.testing`` calls an
+App without a process. The guide is docs/python.md.
 """
 
 from . import _channel

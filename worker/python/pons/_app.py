@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence, Type, TypeVar, Union, overload
+from typing import Any, Callable, Dict, NoReturn, Optional, Sequence, Type, TypeVar, Union, overload
 
 from ._arguments import inspect_handler
 from ._commands import Command, CommandTable, check_namespace
@@ -46,7 +46,8 @@ class App:
     snapshots
         Whether the host may copy sessions, to go on with them in another worker.
     session_format
-        The layout of these copies and its version, such as ``"chat/2"``; a copy of another one is refused. Not given: name and version.
+        The layout of these copies and its version, such as ``"chat/2"``; a copy of another one is refused. Not given:
+        name and version.
     capabilities
         Words for ``get_info``.
 
@@ -139,10 +140,10 @@ class App:
     def resource(self, type_name: str) -> Callable[[C], C]:
         """Declares a class whose objects stay in the worker between requests.
 
-        Gives the commands ``create_<type>`` (the arguments of ``__init__``), ``execute_resource`` (``__call__``), ``list_<type>s`` and
-        ``delete_resource`` (``close``, if there is one). A ``describe()`` adds to what is told of one. If the one parameter of ``__call__``
-        is named ``inputs``, it gets the request's ``inputs`` whole; otherwise ``inputs`` is a map of its arguments.
-        ``app.resources[type]`` finds them for other commands.
+        Gives the commands ``create_<type>`` (the arguments of ``__init__``), ``execute_resource`` (``__call__``),
+        ``list_<type>s`` and ``delete_resource`` (``close``, if there is one). A ``describe()`` adds to what is told of
+        one. If the one parameter of ``__call__`` is named ``inputs``, it gets the request's ``inputs`` whole; otherwise
+        ``inputs`` is a map of its arguments. ``app.resources[type]`` finds them for other commands.
         """
 
         def declare(kind: C) -> C:
@@ -156,15 +157,18 @@ class App:
         return declare
 
     def on_start(self, hook: F) -> F:
-        """Called once, when ``options`` is known and before the first request: to load models. It may take as long as ``timeouts.startup``.
+        """Called once, when ``options`` is known and before the first request: to load models.
 
-        A ConfigurationError ends the worker with status 78, and the host does not start it again in vain; anything else with status 1.
+        It may take as long as ``timeouts.startup``. A ConfigurationError ends the worker with status 78, and the host
+        does not start it again in vain; anything else with status 1.
         """
         self.hooks.on_start(hook)
         return hook
 
     def on_cleanup(self, hook: F) -> F:
-        """Called by ``cleanup``, when resources and sessions are gone; a dict that it returns is added to the answer."""
+        """Called by ``cleanup``, when resources and sessions are gone; a dict that it returns is added to the
+        answer.
+        """
         self.hooks.on_cleanup(hook)
         return hook
 
@@ -184,7 +188,10 @@ class App:
         return hook
 
     def export_session(self, hook: ExportHook) -> ExportHook:
-        """Called with ``(session_id, session)`` between two requests of the session; returns bytes. Not given: ``ctx.session`` as JSON."""
+        """Called with ``(session_id, session)`` between two requests of the session; returns bytes.
+
+        Not given: ``ctx.session`` as JSON.
+        """
         self.hooks.export_session(hook)
         return hook
 
@@ -229,8 +236,8 @@ class App:
     def run(self) -> NoReturn:
         """Serves until the host is gone, then ends the process. On the main thread, as the last line of the program.
 
-        Exit status: 0 told to end; 1 what came is no frames, or ``on_start`` failed; 2 there is no host; 3 the host was gone, and a handler
-        did not return; 78 the configuration is refused. ``--help`` and ``--version`` are answered.
+        Exit status: 0 told to end; 1 what came is no frames, or ``on_start`` failed; 2 there is no host; 3 the host was
+        gone, and a handler did not return; 78 the configuration is refused. ``--help`` and ``--version`` are answered.
         """
         from ._process import run
 

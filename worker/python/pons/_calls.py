@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, Iterator, Optional, Tuple
+from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Dict, Iterator, Tuple
 
 from ._codec import Codec
 from ._errors import Cancelled, Error
@@ -58,7 +58,9 @@ class Calls:
         self._open: Dict[int, OpenCall] = {}
         self._lock = threading.Lock()
 
-    def open(self, parent: Request, command: str, args: Any, options: Dict[str, Any], sink: Callable[[Item], Any]) -> OpenCall:
+    def open(
+        self, parent: Request, command: str, args: Any, options: Dict[str, Any], sink: Callable[[Item], Any]
+    ) -> OpenCall:
         """Sends the request. ``options``: further keys of it. Raises Error if the parent request is over."""
         call = OpenCall(next(self._ids), parent, sink)
         with self._lock:
@@ -111,7 +113,10 @@ class Calls:
     def give_up(self, call: OpenCall) -> None:
         """Nobody waits for it any more: the host is told, unless its parent is over, which it knows."""
         if self.close(call) and not call.parent.ended and not call.parent.cancelled:
-            self._send({"id": 0, "command": "host:cancel", "args": {"id": call.id}, "parent_id": call.parent.id}, call.parent.codec)
+            self._send(
+                {"id": 0, "command": "host:cancel", "args": {"id": call.id}, "parent_id": call.parent.id},
+                call.parent.codec,
+            )
 
     def cancel_all(self, parent: Request) -> None:
         """The parent was cancelled: whoever waits for one of its calls is woken."""
@@ -153,7 +158,9 @@ class Stream:
     Leaving the loop early cancels the call. Raises Error if it fails.
     """
 
-    def __init__(self, calls: Calls, open_call: Callable[[Callable[[Item], Any]], OpenCall], shielded: Callable[..., Any]) -> None:
+    def __init__(
+        self, calls: Calls, open_call: Callable[[Callable[[Item], Any]], OpenCall], shielded: Callable[..., Any]
+    ) -> None:
         self._calls = calls
         self._open_call = open_call
         self._shielded = shielded

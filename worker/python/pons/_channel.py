@@ -44,7 +44,9 @@ def claim_at_import() -> None:
 
 
 def claim() -> Optional[Channel]:
-    """The channel: what ``PONS_FD`` names, else stdin and stdout; None if stdin is a terminal or closed. Claims it once.
+    """The channel: what ``PONS_FD`` names, else stdin and stdout; None if stdin is a terminal or closed.
+
+    Claimed once.
 
     Raises
     ------

@@ -53,7 +53,18 @@ class Command:
         Every worker has it: not named in ``get_info``.
     """
 
-    __slots__ = ("bind", "common", "context_parameter", "description", "function", "idempotent", "kind", "name", "resolve", "schema")
+    __slots__ = (
+        "bind",
+        "common",
+        "context_parameter",
+        "description",
+        "function",
+        "idempotent",
+        "kind",
+        "name",
+        "resolve",
+        "schema",
+    )
 
     def __init__(
         self,
@@ -89,7 +100,11 @@ class Command:
 
     def takes(self, name: str) -> bool:
         """Whether ``args`` may hold this name."""
-        return self.schema is None or self.schema.get("additionalProperties") is not False or name in self.schema.get("properties", ())
+        return (
+            self.schema is None
+            or self.schema.get("additionalProperties") is not False
+            or name in self.schema.get("properties", ())
+        )
 
     @property
     def is_async(self) -> bool:
@@ -123,7 +138,10 @@ class CommandTable:
         self._commands[command.name] = command
 
     def find(self, text: str, own: Sequence[str]) -> Command:
-        """The command that a request means; raises Error. ``own`` are the names under which this worker may be addressed."""
+        """The command that a request means; raises Error.
+
+        ``own`` are the names under which this worker may be addressed.
+        """
         command = self._commands.get(text)  # the host has stripped the namespace, and a name may hold colons itself
         if command is not None:
             return command

@@ -1,4 +1,7 @@
-"""The commands that every worker answers: ping with the handshake, get_info, get_stats, cleanup, and the host's about sessions."""
+"""The commands that every worker answers.
+
+Ping with the handshake, get_info, get_stats, cleanup, and the host's about sessions.
+"""
 
 from __future__ import annotations
 

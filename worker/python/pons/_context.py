@@ -27,8 +27,9 @@ _current: "contextvars.ContextVar[Optional[Context]]" = contextvars.ContextVar("
 def current() -> "Context":
     """The context of the request that the caller serves.
 
-    Known in the handler, in what it calls, and in the asyncio tasks that it starts. A thread that the handler starts has it if it is
-    started with ``contextvars.copy_context().run``; or give it the context itself, which may be used from any thread.
+    Known in the handler, in what it calls, and in the asyncio tasks that it starts. A thread that the handler starts
+    has it if it is started with ``contextvars.copy_context().run``; or give it the context itself, which may be used
+    from any thread.
 
     Raises
     ------
@@ -37,7 +38,9 @@ def current() -> "Context":
     """
     context = _current.get()
     if context is None:
-        raise RuntimeError("No request is being served here: hand the context over, or run this in contextvars.copy_context()")
+        raise RuntimeError(
+            "No request is being served here: hand the context over, or run this in contextvars.copy_context()"
+        )
     return context
 
 
@@ -116,7 +119,10 @@ class Context:
         return self._server.options
 
     def progress(self, done: float, total: Optional[float] = None, message: Optional[str] = None) -> None:
-        """Says how far the work is. Nothing happens unless ``streaming``; at most ten a second are sent, the others are dropped."""
+        """Says how far the work is.
+
+        Nothing happens unless ``streaming``; at most ten a second are sent, the others are dropped.
+        """
         now = time.monotonic()
         if not self._request.stream or now < self._next_progress:
             return
@@ -129,7 +135,9 @@ class Context:
         self._guarded(self._server.send_progress, self._request, amount)
 
     def send_partial(self, chunk: Any) -> None:
-        """Sends one chunk ahead of the result; nothing happens unless ``streaming``. Blocks while the host does not read.
+        """Sends one chunk ahead of the result; nothing happens unless ``streaming``.
+
+        Blocks while the host does not read.
 
         Raises
         ------
@@ -211,12 +219,17 @@ class Context:
         idempotent: Optional[bool] = None,
         meta: Optional[Dict[str, Any]] = None,
     ) -> Stream:
-        """The chunks of a call that streams: for ``for`` and ``async for``; parameters as of ``call``. It is sent when the loop begins."""
+        """The chunks of a call that streams: for ``for`` and ``async for``; parameters as of ``call``.
+
+        It is sent when the loop begins.
+        """
         options = {"stream": True, **self._options(timeout_ms, session_id, idempotent, meta)}
         calls = self._server.calls
         return Stream(calls, lambda sink: calls.open(self._request, command, args or {}, options, sink), self._guarded)
 
-    def _wait(self, command: str, args: Dict[str, Any], options: Dict[str, Any], items: "queue.SimpleQueue[Item]") -> Item:
+    def _wait(
+        self, command: str, args: Dict[str, Any], options: Dict[str, Any], items: "queue.SimpleQueue[Item]"
+    ) -> Item:
         call = self._server.calls.open(self._request, command, args, options, items.put)
         try:
             return items.get()
@@ -224,7 +237,11 @@ class Context:
             self._server.calls.give_up(call)
 
     def _options(
-        self, timeout_ms: Optional[float], session_id: Optional[str], idempotent: Optional[bool], meta: Optional[Dict[str, Any]]
+        self,
+        timeout_ms: Optional[float],
+        session_id: Optional[str],
+        idempotent: Optional[bool],
+        meta: Optional[Dict[str, Any]],
     ) -> Dict[str, Any]:
         options: Dict[str, Any] = {}
         if timeout_ms is not None:
@@ -240,4 +257,3 @@ class Context:
 
     def _guarded(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments) if self._slot is None else self._slot.shielded(function, *arguments)
-

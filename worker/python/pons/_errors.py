@@ -66,7 +66,10 @@ class ResourceNotFound(Error):
 
 
 class ConfigurationError(Error):
-    """The adapter's options are wrong: raised in ``on_start`` it ends the worker with status 78, and the host does not restart it."""
+    """The adapter's options are wrong.
+
+    Raised in ``on_start`` it ends the worker with status 78, and the host does not restart it.
+    """
 
     def __init__(self, message: str, *, details: Optional[Dict[str, Any]] = None) -> None:
         super().__init__(message, code="invalid_configuration", details=details)

@@ -1,8 +1,9 @@
 """Raises Cancelled inside a handler, and nowhere else.
 
-A ``Slot`` belongs to one thread that runs handlers. Between ``run()``'s arming and disarming, and only while the thread is not in the
-SDK's own code (``shielded``), another thread's ``interrupt()`` makes Cancelled appear between two byte codes; at most once a request.
-The main thread is interrupted by a signal, which also ends its system calls; another one by an asynchronous exception.
+A ``Slot`` belongs to one thread that runs handlers. Between ``run()``'s arming and disarming, and only while the thread
+is not in the SDK's own code (``shielded``), another thread's ``interrupt()`` makes Cancelled appear between two byte
+codes; at most once a request. The main thread is interrupted by a signal, which also ends its system calls; another one
+by an asynchronous exception.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ Outcome = Tuple[Any, Optional[BaseException]]
 
 
 class Slot:
-    """A thread that runs handlers, and the request whose handler it runs. This one cannot be interrupted from outside."""
+    """A thread that runs handlers, and the request whose handler it runs.
+
+    This one cannot be interrupted from outside.
+    """
 
     def __init__(self) -> None:
         self.thread = threading.get_ident()

@@ -1,7 +1,7 @@
 """The requests that have no reply yet, and what was answered: counts, and how far each session has come.
 
-Thread-safe. A request is accepted, begins, and is finished; one that is cancelled before it begins is taken out, and answered
-by whoever took it out.
+Thread-safe. A request is accepted, begins, and is finished; one that is cancelled before it begins is taken out, and
+answered by whoever took it out.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ class Ledger:
         return True
 
     def finish(self, request: Request, success: bool) -> bool:
-        """It has its terminal reply; counts for its session, if that has not ended meanwhile. False if it had one already."""
+        """It has its terminal reply; counts for its session, if that has not ended meanwhile.
+
+        False if it had one already.
+        """
         with self._lock:
             if request.ended:
                 return False

@@ -66,7 +66,9 @@ def _level(number: int) -> str:
 
 
 def install_log() -> None:
-    """Puts the handler on the root logger, in place of those that write to the terminal; ``INFO`` and above, unless set otherwise."""
+    """Puts the handler on the root logger, in place of those that write to the terminal; ``INFO`` and above, unless
+    set otherwise.
+    """
     root = logging.getLogger()
     for handler in list(root.handlers):
         if type(handler) is logging.StreamHandler and handler.stream in (sys.stderr, sys.stdout):

@@ -1,8 +1,8 @@
 """Serves one request after the other, on the main thread.
 
-While no handler runs the main thread reads the channel itself. A second thread reads in its place once a handler has been running for a
-few milliseconds, so that a cancellation, replies to the handler's own requests and the end of the file are seen; it runs nothing of the
-program. ``_turn`` is held by whoever reads.
+While no handler runs the main thread reads the channel itself. A second thread reads in its place once a handler has
+been running for a few milliseconds, so that a cancellation, replies to the handler's own requests and the end of the
+file are seen; it runs nothing of the program. ``_turn`` is held by whoever reads.
 """
 
 from __future__ import annotations
@@ -150,7 +150,9 @@ class MainLoop:
             self._main_waits = False  # at most once
             raise _Stop
 
-    def _run_coroutine(self, request: Request, coroutine: Coroutine[Any, Any, Any]) -> Tuple[Any, Optional[BaseException]]:
+    def _run_coroutine(
+        self, request: Request, coroutine: Coroutine[Any, Any, Any]
+    ) -> Tuple[Any, Optional[BaseException]]:
         if self._loop is None:
             import asyncio  # slow, and not needed by most
 

@@ -1,5 +1,7 @@
-"""Serves many requests together: plain handlers on a pool of threads, asynchronous ones and the common commands on the main thread's
-event loop. A thread of its own reads the channel, and runs nothing of the program.
+"""Serves many requests together.
+
+Plain handlers run on a pool of threads, asynchronous ones and the common commands on the main thread's event loop. A
+thread of its own reads the channel, and runs nothing of the program.
 
 ``ping`` is answered by the event loop: a worker whose loop is blocked is seen as hung.
 """

@@ -1,7 +1,7 @@
 """The writing end of a worker's channel.
 
-Threads that serve may block while the host does not read; the one that reads must not, and only posts. A frame of one never lands
-inside a frame of another.
+Threads that serve may block while the host does not read; the one that reads must not, and only posts. A frame of one
+never lands inside a frame of another.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ _JOINED = 64 << 10  # a longer body is not copied to stand behind its header
 
 
 class Outbox:
-    """Does not own the descriptor. A failed write means that the host is gone: ``is_broken``, and nothing more is written."""
+    """Does not own the descriptor.
+
+    A failed write means that the host is gone: ``is_broken``, and nothing more is written.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd

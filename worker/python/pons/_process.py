@@ -44,7 +44,9 @@ def run(app: "App") -> int:
     install_log()
     loop = _loop_of(app, channel)
     loop.server.stack_signal = _report_hangs(claim_dump())
-    signal.signal(signal.SIGINT, _ignore)  # the host decides; not SIG_IGN, which programs started from here would inherit
+    signal.signal(
+        signal.SIGINT, _ignore
+    )  # the host decides; not SIG_IGN, which programs started from here would inherit
     os.register_at_fork(after_in_child=loop.leave)
     status = loop.run()
     _end_soon(status)
@@ -74,7 +76,10 @@ def _ignore(*_: object) -> None:
 
 
 def _report_hangs(fd: int) -> int:
-    """The signal on which the stacks of all threads are written to ``fd``; 0: none. Works while C code holds the interpreter."""
+    """The signal on which the stacks of all threads are written to ``fd``; 0: none.
+
+    Works while C code holds the interpreter.
+    """
     if not faulthandler.is_enabled() and sys.stderr is not None:
         try:
             faulthandler.enable()  # a crash in C code leaves its stack in the log

@@ -1,8 +1,9 @@
 """When the reader thread reads the channel in place of the main thread. Entirely passive.
 
-The main thread reads by itself whenever it waits for work: a request that is handed from one thread to another costs two wake-ups,
-which is more than all the rest of a short one. So the reader thread only looks, once a tick, whether the main thread has been away
-from the channel since the tick before. When nothing happens for a while it rests, until it is woken.
+The main thread reads by itself whenever it waits for work: a request that is handed from one thread to another costs
+two wake-ups, which is more than all the rest of a short one. So the reader thread only looks, once a tick, whether the
+main thread has been away from the channel since the tick before. When nothing happens for a while it rests, until it is
+woken.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ class ReadingTurn:
         self._quiet_ticks = 0
 
     def on_tick(self, reads: int, is_reading: bool) -> str:
-        """What to do now. ``reads`` counts how often the main thread has begun to read, ``is_reading``: whether it does now."""
+        """What to do now.
+
+        ``reads`` counts how often the main thread has begun to read, ``is_reading``: whether it does now.
+        """
         same, self._seen_reads = self._seen_reads == reads, reads
         was_away, self._seen_away = self._seen_away, not is_reading
         if not is_reading:

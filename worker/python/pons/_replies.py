@@ -13,14 +13,31 @@ from ._errors import Cancelled, Error
 from ._request import Request
 from ._results import plain
 
-__all__ = ["Translations", "cancelled_error", "error_body", "error_of", "timestamp_now", "too_large", "trimmed_traceback"]
+__all__ = [
+    "Translations",
+    "cancelled_error",
+    "error_body",
+    "error_of",
+    "timestamp_now",
+    "too_large",
+    "trimmed_traceback",
+]
 
 _MAX_TRACEBACK = 6 << 10  # bytes, so that a log line of it stays below 8 KiB
 _MAX_FRAMES = 20
 _HERE = os.path.dirname(__file__) + os.sep
 
 _RETRY = frozenset(
-    ["rate_limited", "overloaded", "queue_timeout", "worker_start_failed", "pool_failed", "circuit_open", "session_limit", "shutting_down"]
+    [
+        "rate_limited",
+        "overloaded",
+        "queue_timeout",
+        "worker_start_failed",
+        "pool_failed",
+        "circuit_open",
+        "session_limit",
+        "shutting_down",
+    ]
 )
 _RETRY_IF_IDEMPOTENT = frozenset(["deadline_exceeded", "worker_crashed"])
 
@@ -126,7 +143,10 @@ def timestamp_now() -> str:
 
 
 def error_body(codec: Codec, request_id: RequestId, error: Error, idempotent: bool) -> bytes:
-    """A failed reply. Text that is not UTF-8 is repaired, details that cannot be said are left out: it must reach its caller."""
+    """A failed reply.
+
+    It must reach its caller: text that is not UTF-8 is repaired, details that cannot be said are left out.
+    """
     retryable = error.retryable
     if retryable is None:
         retryable = error.code in _RETRY or (idempotent and error.code in _RETRY_IF_IDEMPOTENT)

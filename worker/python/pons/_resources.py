@@ -27,8 +27,8 @@ class Resources:
     type_name
         Such as ``"model"``.
     kind
-        The class: ``__init__`` creates, ``__call__`` executes, ``close`` frees, ``describe`` says more about one; the last three
-        are optional.
+        The class: ``__init__`` creates, ``__call__`` executes, ``close`` frees, ``describe`` says more about one; the
+        last three are optional.
     """
 
     def __init__(self, type_name: str, kind: type) -> None:

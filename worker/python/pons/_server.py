@@ -1,4 +1,7 @@
-"""The core of a worker: what a frame asks, and the one reply to each request. Reads nothing and starts nothing by itself."""
+"""The core of a worker: what a frame asks, and the one reply to each request.
+
+Reads nothing and starts nothing by itself.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,14 @@ RunCoroutine = Callable[[Request, Coroutine[Any, Any, Any]], Outcome]
 
 
 class Outlet:
-    """Where frames go. ``send`` may block, ``post`` must not; ``listen``: the channel must be read although a handler runs."""
+    """Where frames go.
 
-    def __init__(self, send: Callable[[bytes], None], post: Callable[[bytes], None], listen: Callable[[], None]) -> None:
+    ``send`` may block, ``post`` must not; ``listen``: the channel must be read although a handler runs.
+    """
+
+    def __init__(
+        self, send: Callable[[bytes], None], post: Callable[[bytes], None], listen: Callable[[], None]
+    ) -> None:
         self.send = send
         self.post = post
         self.listen = listen
@@ -96,7 +104,9 @@ class Server:
     def _cancel(self, request: Request) -> None:
         wanted = request.args.get("id")
         if not isinstance(wanted, (int, str)):
-            missing = InvalidArgs([{"path": "/id", "message": "common:cancel needs the id of a request", "expected": "an id"}])
+            missing = InvalidArgs(
+                [{"path": "/id", "message": "common:cancel needs the id of a request", "expected": "an id"}]
+            )
             self.outlet.post(error_body(request.codec, request.id, missing, False))
             return
         found = self.ledger.find(wanted)
@@ -112,7 +122,9 @@ class Server:
             self._interrupt(found)
 
     def _interrupt(self, request: Request) -> None:
-        request.cancelled = True  # before its interrupt is looked up: a handler that begins now looks at this after setting that
+        request.cancelled = (
+            True  # before its interrupt is looked up: a handler that begins now looks at this after setting that
+        )
         self.calls.cancel_all(request)
         if request.interrupt is not None:
             request.interrupt(request)
@@ -154,7 +166,10 @@ class Server:
         self.run(request, plan, slot, run_coroutine)
 
     def run(self, request: Request, plan: Plan, slot: Slot, run_coroutine: Optional[RunCoroutine] = None) -> None:
-        """The same with its plan. ``run_coroutine`` runs what needs an event loop, and returns what came of it as ``Slot.run`` does."""
+        """The same with its plan.
+
+        ``run_coroutine`` runs what needs an event loop, and returns what came of it as ``Slot.run`` does.
+        """
         context = Context(self, request, slot)
         token = _current.set(context)
         try:
@@ -167,7 +182,9 @@ class Server:
         if command.kind == "plain":
             value, raised = slot.run(request, command.function, arguments)
         elif command.kind == "generator":
-            value, raised = slot.run(request, drive, {"chunks": command.function, "arguments": arguments, "context": context})
+            value, raised = slot.run(
+                request, drive, {"chunks": command.function, "arguments": arguments, "context": context}
+            )
         else:
             assert run_coroutine is not None
             value, raised = run_coroutine(request, self.coroutine(command, arguments, context))
@@ -221,7 +238,10 @@ class Server:
     # What is sent ahead of a reply
 
     def send_chunk(self, request: Request, seq: int, chunk: Any) -> None:
-        """One partial reply; dropped if the request has its reply already. Raises ResultError, Error (``frame_too_large``)."""
+        """One partial reply; dropped if the request has its reply already.
+
+        Raises ResultError, Error (``frame_too_large``).
+        """
         codec = request.codec
         body = codec.partial(request.id, seq, codec.encode(plain(chunk, binary=codec.binary)))
         if len(body) > self.max_frame:

@@ -1,4 +1,6 @@
-"""What a worker keeps for its sessions, and how one leaves this worker and comes into another (docs/protocol.md, section 6)."""
+"""What a worker keeps for its sessions, and how one leaves this worker and comes into another (docs/protocol.md,
+section 6).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Calls an App without a process and without a host: for the tests of an adapter.
 
-    def test_greets():
-        with pons.testing.client(app) as hello:
-            assert hello.call("greet", name="Ada") == {"text": "Hello Ada! "}
+def test_greets():
+    with pons.testing.client(app) as hello:
+        assert hello.call("greet", name="Ada") == {"text": "Hello Ada! "}
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def client(
 ) -> "Client":
     """A caller of this App, which has been started as a host would: handshake, ``on_start``.
 
-    Arguments and results go through the codec both ways, as they do in service. Handlers run on the calling thread, one at a time.
+    Arguments and results go through the codec both ways, as they do in service. Handlers run on the calling thread, one
+    at a time.
 
     Parameters
     ----------
@@ -44,8 +45,8 @@ def client(
     options
         The adapter's ``options``.
     on_call
-        Answers what handlers ask with ``ctx.call``: gets the command and its args, and returns the result or raises Error. Without it
-        such calls fail with ``unknown_namespace``.
+        Answers what handlers ask with ``ctx.call``: gets the command and its args, and returns the result or raises
+        Error. Without it such calls fail with ``unknown_namespace``.
 
     Raises
     ------
@@ -80,7 +81,10 @@ class Client:
         return Session(self, session_id)
 
     def stream(self, command: str, **args: Any) -> Iterator[Any]:
-        """The chunks that a command streams. All of them are there when the first is given: the handler has returned. Raises Error."""
+        """The chunks that a command streams. All of them are there when the first is given: the handler has returned.
+
+        Raises Error.
+        """
         frames = self.call_raw(command, args, stream=True)
         for frame in frames[:-1]:
             if "result" in frame:
@@ -172,6 +176,4 @@ def result_of(frame: Dict[str, Any]) -> Any:
     """The result in a terminal reply; raises Error."""
     if frame["success"]:
         return frame.get("result")
-    raise Error(
-        frame["error"], code=frame["code"], retryable=frame.get("retryable"), details=frame.get("details")
-    )
+    raise Error(frame["error"], code=frame["code"], retryable=frame.get("retryable"), details=frame.get("details"))
