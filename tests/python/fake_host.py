@@ -64,7 +64,7 @@ class FakeHost:
         self._ids = 0
         self._frames: List[Dict[str, Any]] = []
 
-    def __enter__(self) -> "FakeHost":
+    def __enter__(self) -> FakeHost:
         return self
 
     def __exit__(self, *_: object) -> None:

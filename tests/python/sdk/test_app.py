@@ -65,7 +65,7 @@ def test_a_namespace_is_the_apps_own_or_common(app: pons.App) -> None:
 @pytest.mark.parametrize("name", ["", "a b", "é", "a" * 129, "a.b:c", "ping", "common:x", "twice"])
 def test_a_name_that_cannot_be_is_refused(app: pons.App, name: str) -> None:
     app.command("twice")(lambda: 1)
-    with pytest.raises(ValueError, match="name|declared"):
+    with pytest.raises(ValueError, match=r"name|declared"):
         app.command(name)(lambda: 1)
 
 

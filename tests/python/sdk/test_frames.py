@@ -63,7 +63,7 @@ def test_memory_of_a_large_frame_is_given_back() -> None:
 
 
 def test_text_before_the_first_frame_is_no_frame() -> None:
-    with pytest.raises(NoFrames, match="GET / HTTP/1.1"):
+    with pytest.raises(NoFrames, match=r"GET / HTTP/1\.1"):
         fed(FrameDecoder(), b"GET / HTTP/1.1\r\n\r\n", [])
 
 

@@ -34,7 +34,7 @@ class Canceller:
     """A thread that cancels each request that it is given, after a time."""
 
     def __init__(self) -> None:
-        self._work: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.done = threading.Semaphore(0)
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -96,7 +96,7 @@ def test_the_main_thread_is_interrupted_inside_the_handler_only(canceller: Cance
 
 
 def on_a_thread(work: Any) -> Any:
-    result: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
+    result: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     def run() -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List
+from typing import Any, ClassVar, Dict, Iterator, List
 
 import pons
 import pons.testing
@@ -12,7 +12,7 @@ import pytest
 class Model:
     """A model that multiplies."""
 
-    closed: List[int] = []
+    closed: ClassVar[List[int]] = []
 
     def __init__(self, factor: int) -> None:
         self.factor = factor

@@ -270,7 +270,7 @@ def hang_in_c(ctx: pons.Context):
     host.expect_in_stacks(number, "in hang_in_c")
 
 
-def run_by_hand(source: str, *arguments: str, **more: Any) -> "subprocess.CompletedProcess[str]":
+def run_by_hand(source: str, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PONS_")}
     command = [sys.executable, "-c", source, *arguments]
     return subprocess.run(

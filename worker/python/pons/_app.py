@@ -105,7 +105,7 @@ class App:
     ) -> Callable[[F], F]: ...
 
     def command(
-        self, name: Union[None, str, F] = None, *, description: Optional[str] = None, idempotent: bool = False
+        self, name: Union[str, F, None] = None, *, description: Optional[str] = None, idempotent: bool = False
     ) -> Union[F, Callable[[F], F]]:
         """Declares a handler: ``@app.command``, or with parameters ``@app.command("name", idempotent=True)``.
 

@@ -140,7 +140,7 @@ def taken(item: Item) -> Any:
     return value
 
 
-def threadsafe(loop: "asyncio.AbstractEventLoop", items: "asyncio.Queue[Item]") -> Callable[[Item], Any]:
+def threadsafe(loop: asyncio.AbstractEventLoop, items: asyncio.Queue[Item]) -> Callable[[Item], Any]:
     """A sink for a coroutine that waits on ``items``."""
 
     def sink(item: Item) -> None:
@@ -167,7 +167,7 @@ class Stream:
         self.result: Any = None
 
     def __iter__(self) -> Iterator[Any]:
-        items: "queue.SimpleQueue[Item]" = queue.SimpleQueue()
+        items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         call: OpenCall = self._shielded(self._open_call, items.put)
         try:
             while True:
@@ -183,7 +183,7 @@ class Stream:
         import asyncio
 
         loop = asyncio.get_running_loop()
-        items: "asyncio.Queue[Item]" = asyncio.Queue()
+        items: asyncio.Queue[Item] = asyncio.Queue()
         call = self._open_call(threadsafe(loop, items))
         try:
             while True:

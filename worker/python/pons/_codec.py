@@ -16,7 +16,7 @@ try:
 except ImportError:
     msgpack = None
 
-__all__ = ["JSON", "Codec", "RequestId", "codec_of", "codec_names", "by_name"]
+__all__ = ["JSON", "Codec", "RequestId", "by_name", "codec_names", "codec_of"]
 
 RequestId = Union[int, str]
 

@@ -32,7 +32,7 @@ def _check_name(name: str) -> None:
 
 def kind_of(function: Callable[..., Any]) -> str:
     """``plain``, ``generator``, ``coroutine`` or ``async_generator``."""
-    called: Any = function if inspect.isroutine(function) else getattr(type(function), "__call__")  # noqa: B004
+    called: Any = function if inspect.isroutine(function) else type(function).__call__
     if inspect.iscoroutinefunction(called):
         return "coroutine"
     if inspect.isasyncgenfunction(called):
@@ -74,7 +74,7 @@ class Command:
         *,
         bind: Optional[Callable[[Dict[str, Any]], Dict[str, Any]]] = None,
         context_parameter: Optional[str] = None,
-        resolve: Optional[Callable[[Dict[str, Any]], Tuple["Command", Dict[str, Any]]]] = None,
+        resolve: Optional[Callable[[Dict[str, Any]], Tuple[Command, Dict[str, Any]]]] = None,
         description: Optional[str] = None,
         idempotent: bool = False,
         common: bool = False,
@@ -90,7 +90,7 @@ class Command:
         self.idempotent = idempotent
         self.common = common
 
-    def of(self, function: Callable[..., Any]) -> "Command":
+    def of(self, function: Callable[..., Any]) -> Command:
         """The same command of another object of the class."""
         other: Command = Command.__new__(Command)
         for slot in Command.__slots__:

@@ -28,7 +28,7 @@ _CONFIGURATION_EXIT = 78  # EX_CONFIG: starting again will not help
 class CommonCommands:
     """Of one server."""
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._start_time = timestamp_now()
         self._started = time.monotonic()

@@ -21,10 +21,10 @@ __all__ = ["Context", "current"]
 
 _PROGRESS_INTERVAL = 0.1  # seconds
 
-_current: "contextvars.ContextVar[Optional[Context]]" = contextvars.ContextVar("pons.current", default=None)
+_current: contextvars.ContextVar[Optional[Context]] = contextvars.ContextVar("pons.current", default=None)
 
 
-def current() -> "Context":
+def current() -> Context:
     """The context of the request that the caller serves.
 
     Known in the handler, in what it calls, and in the asyncio tasks that it starts. A thread that the handler starts
@@ -49,7 +49,7 @@ class Context:
 
     __slots__ = ("_next_progress", "_request", "_seq", "_server", "_slot")
 
-    def __init__(self, server: "Server", request: Request, slot: Optional[Slot]) -> None:
+    def __init__(self, server: Server, request: Request, slot: Optional[Slot]) -> None:
         self._server = server
         self._request = request
         self._slot = slot
@@ -183,7 +183,7 @@ class Context:
         Cancelled
             This request was cancelled meanwhile.
         """
-        items: "queue.SimpleQueue[Item]" = queue.SimpleQueue()
+        items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         options = self._options(timeout_ms, session_id, idempotent, meta)
         return taken(self._guarded(self._wait, command, args or {}, options, items))
 
@@ -201,7 +201,7 @@ class Context:
         import asyncio  # slow, and not needed by most
 
         loop = asyncio.get_running_loop()
-        items: "asyncio.Queue[Item]" = asyncio.Queue()
+        items: asyncio.Queue[Item] = asyncio.Queue()
         options = self._options(timeout_ms, session_id, idempotent, meta)
         call = self._server.calls.open(self._request, command, args or {}, options, threadsafe(loop, items))
         try:
@@ -228,7 +228,7 @@ class Context:
         return Stream(calls, lambda sink: calls.open(self._request, command, args or {}, options, sink), self._guarded)
 
     def _wait(
-        self, command: str, args: Dict[str, Any], options: Dict[str, Any], items: "queue.SimpleQueue[Item]"
+        self, command: str, args: Dict[str, Any], options: Dict[str, Any], items: queue.SimpleQueue[Item]
     ) -> Item:
         call = self._server.calls.open(self._request, command, args, options, items.put)
         try:

@@ -124,7 +124,7 @@ class _Landed(Cancelled):
             slot.flying = False
 
 
-_by_thread: Dict[int, "ThreadSlot"] = {}
+_by_thread: Dict[int, ThreadSlot] = {}
 
 
 class ThreadSlot(Slot):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ._app import App
 
-__all__ = ["LOST_EXIT", "MainLoop", "SPLICED", "end_process"]
+__all__ = ["LOST_EXIT", "SPLICED", "MainLoop", "end_process"]
 
 _TICK = 0.004  # seconds
 _END_GRACE = 1.0  # seconds for a handler to return after the end of the file
@@ -51,14 +51,14 @@ def end_process(name: str) -> None:
 class MainLoop:
     """See the module. ``run()`` on the main thread; the channel's descriptors are the process's."""
 
-    def __init__(self, app: "App", channel: Channel) -> None:
+    def __init__(self, app: App, channel: Channel) -> None:
         self._app = app
         self._channel = channel
         self._decoder = FrameDecoder()
         self._outbox = Outbox(channel.output)
         self.server = Server(app, Outlet(self._outbox.send, self._outbox.post, self._listen))
         self._slot = MainSlot()
-        self._loop: "Optional[asyncio.AbstractEventLoop]" = None
+        self._loop: Optional[asyncio.AbstractEventLoop] = None
         self._status = 0
         self._over = False  # the host is gone, or the channel broken
         self._stopping = False  # SIGTERM

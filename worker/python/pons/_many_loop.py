@@ -38,13 +38,13 @@ _END_GRACE = 1.0  # seconds for handlers to return after the end of the file
 class ManyLoop:
     """See the module. ``run()`` on the main thread."""
 
-    def __init__(self, app: "App", channel: Channel) -> None:
+    def __init__(self, app: App, channel: Channel) -> None:
         self._app = app
         self._channel = channel
         self._outbox = Outbox(channel.output)
         self.server = Server(app, Outlet(self._outbox.send, self._outbox.post, lambda: None))
         self._loop = asyncio.new_event_loop()
-        self._jobs: "queue.SimpleQueue[Tuple[Request, Plan]]" = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Tuple[Request, Plan]] = queue.SimpleQueue()
         self._later: Deque[Tuple[Request, Plan]] = deque()  # asynchronous ones beyond the limit; of the loop
         self._running = 0
         self._status = 0

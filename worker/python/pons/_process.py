@@ -25,7 +25,7 @@ _STACK_SIGNAL: int = signal.SIGRTMIN + 4
 _END_GRACE = 1.0  # seconds for threads and destructors of the program
 
 
-def run(app: "App") -> int:
+def run(app: App) -> int:
     """Serves; the exit status. Raises RuntimeError if this is not the main thread."""
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("App.run() belongs on the main thread: signals, and so cancellation, reach no other")
@@ -53,7 +53,7 @@ def run(app: "App") -> int:
     return status
 
 
-def _loop_of(app: "App", channel: Channel) -> "Union[MainLoop, ManyLoop]":
+def _loop_of(app: App, channel: Channel) -> Union[MainLoop, ManyLoop]:
     if app.concurrency == 1:
         return MainLoop(app, channel)
     from ._many_loop import ManyLoop  # with asyncio, which is slow to import
@@ -65,7 +65,7 @@ def _say(channel: Optional[Channel], text: str) -> None:
     os.write(channel.output if channel is not None and channel.on_stdio else 1, text.encode())
 
 
-def _help(app: "App") -> str:
+def _help(app: App) -> str:
     lines = [f"{app.name} {app.version}, a Pons worker. A host starts it. Its commands:"]
     lines += [f"  {entry['name']}  {entry['description']}" for entry in app.commands.describe()]
     return "\n".join([*lines, "and ping, get_info, get_stats, cleanup.", ""])

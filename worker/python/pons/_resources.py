@@ -11,7 +11,7 @@ from ._commands import Command, check_namespace, first_line
 from ._errors import Error, InvalidArgs, ResourceNotFound
 from ._sessions import text_of
 
-__all__ = ["Resources", "ResourceTypes", "new_resource_id"]
+__all__ = ["ResourceTypes", "Resources", "new_resource_id"]
 
 
 def new_resource_id(type_name: str) -> str:

@@ -48,7 +48,7 @@ class Outlet:
 class Server:
     """See the module. ``exit_status``: set to end the worker after the reply under way."""
 
-    def __init__(self, app: "App", outlet: Outlet) -> None:
+    def __init__(self, app: App, outlet: Outlet) -> None:
         self.app = app
         self.outlet = outlet
         self.ledger: Ledger = Ledger()

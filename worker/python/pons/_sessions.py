@@ -109,10 +109,7 @@ class Sessions:
         return json.dumps(tree, ensure_ascii=False, allow_nan=False).encode()
 
     def _restore(self, session_id: str, state: bytes) -> None:
-        if self.import_hook is not None:
-            restored = self.import_hook(session_id, state)
-        else:
-            restored = json.loads(state)
+        restored = json.loads(state) if self.import_hook is None else self.import_hook(session_id, state)
         self._data[session_id] = {} if restored is None else restored
 
 

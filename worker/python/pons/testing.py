@@ -30,7 +30,7 @@ def client(
     codec: str = "json",
     options: Optional[Dict[str, Any]] = None,
     on_call: Optional[OnCall] = None,
-) -> "Client":
+) -> Client:
     """A caller of this App, which has been started as a host would: handshake, ``on_start``.
 
     Arguments and results go through the codec both ways, as they do in service. Handlers run on the calling thread, one
@@ -76,7 +76,7 @@ class Client:
         """The result of a command; raises Error."""
         return result_of(self.call_raw(command, args)[-1])
 
-    def session(self, session_id: str) -> "Session":
+    def session(self, session_id: str) -> Session:
         """Calls with this ``session_id``."""
         return Session(self, session_id)
 
@@ -115,7 +115,7 @@ class Client:
             self._loop.close()
             self._loop = None
 
-    def __enter__(self) -> "Client":
+    def __enter__(self) -> Client:
         return self
 
     def __exit__(self, *_: object) -> None:
