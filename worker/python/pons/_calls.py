@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import threading
@@ -144,10 +145,8 @@ def threadsafe(loop: asyncio.AbstractEventLoop, items: asyncio.Queue[Item]) -> C
     """A sink for a coroutine that waits on ``items``."""
 
     def sink(item: Item) -> None:
-        try:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(items.put_nowait, item)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits any more
 
     return sink
 

@@ -7,6 +7,7 @@ file are seen; it runs nothing of the program. ``_turn`` is held by whoever read
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -220,10 +221,8 @@ class MainLoop:
         self._ring()
 
     def _ring(self) -> None:
-        try:
+        with contextlib.suppress(RuntimeError):  # rung already
             self._bell.release()
-        except RuntimeError:
-            pass  # rung already
 
     # Whoever reads
 

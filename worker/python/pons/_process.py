@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import signal
@@ -81,10 +82,8 @@ def _report_hangs(fd: int) -> int:
     Works while C code holds the interpreter.
     """
     if not faulthandler.is_enabled() and sys.stderr is not None:
-        try:
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # no stderr
             faulthandler.enable()  # a crash in C code leaves its stack in the log
-        except (OSError, ValueError, AttributeError):
-            pass  # no stderr
     if fd < 0 or signal.getsignal(_STACK_SIGNAL) != signal.SIG_DFL:
         return 0
     faulthandler.register(_STACK_SIGNAL, file=fd, all_threads=True, chain=False)
