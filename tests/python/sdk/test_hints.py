@@ -195,6 +195,35 @@ def test_a_type_that_contains_itself_is_a_definition() -> None:
     assert not jsonschema.Draft202012Validator(found).is_valid({"tree": {"name": "a", "children": [{"nme": "b"}]}})
 
 
+@dataclasses.dataclass
+class Sum:
+    operator: Literal["+"]
+    operands: List[Union[int, Sum, Product]]
+
+
+@dataclasses.dataclass
+class Product:
+    operator: Literal["*"]
+    operands: List[Union[int, Sum, Product]]
+    made: typing.ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        Product.made += 1
+
+
+def test_alternatives_that_a_tag_tells_apart_are_tried_once_at_each_level() -> None:
+    value: Any = 1
+    for _ in range(15):
+        value = {"operator": "*", "operands": [value, 2]}
+    Product.made = 0
+    found = bind(Union[Sum, Product], value)
+    assert Product.made == 15
+    assert found.operands[0].operands[1] == 2
+    value["operands"][0]["operands"][0]["operands"] = ["wrong"]
+    message = "expected an integer or a Sum or a Product, got a string"
+    assert faults(Union[Sum, Product], value) == [("/value" + 3 * "/operands/0", message)]
+
+
 def test_the_words_of_an_annotation_are_its_description() -> None:
     def handler(count: Annotated[int, "how many"] = 1) -> None: ...
 

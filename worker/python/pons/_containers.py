@@ -104,13 +104,15 @@ def union(members: Sequence[Shape]) -> Shape:
     """Return the shape of a value that is one of several, the first that takes it."""
     expected = " or ".join(member.expected for member in members)
     # An integer is also taken for a float: it stays one where both are asked for.
-    converts = [member.convert for member in sorted(members, key=lambda member: member.expected == "a number")]
+    ordered = sorted(members, key=lambda member: member.expected == "a number")
 
     def convert(value: Any) -> Any:
         inner: List[List[Fault]] = []
-        for attempt in converts:
+        # Without this a tree of records that are told apart by a tag would be converted twice at each of its levels.
+        meant = [member for member in ordered if member.plausible is None or member.plausible(value)]
+        for member in meant or ordered:
             try:
-                return attempt(value)
+                return member.convert(value)
             except Mismatch as mismatch:
                 if not mismatch.wrong_kind:
                     inner.append(mismatch.faults)
@@ -153,8 +155,22 @@ def record(
         except (TypeError, ValueError) as error:  # what a dataclass finds in its __post_init__
             raise Mismatch.because(str(error) or type(error).__name__, expected) from error
 
+    needed = frozenset(required)
+    tags = {name: shape.convert for name, shape in fields.items() if "const" in shape.schema or "enum" in shape.schema}
+
+    def plausible(value: Any) -> bool:
+        if not isinstance(value, dict) or not needed <= value.keys() <= converts.keys():
+            return False
+        try:
+            for name, convert_tag in tags.items():
+                if name in value:
+                    convert_tag(value[name])
+        except Mismatch:
+            return False
+        return True
+
     schema: Schema = {"type": "object", "properties": {name: shape.schema for name, shape in fields.items()}}
     if required:
         schema["required"] = list(required)
     schema["additionalProperties"] = False
-    return Shape(schema, convert, expected)
+    return Shape(schema, convert, expected, plausible)

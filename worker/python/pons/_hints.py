@@ -220,7 +220,7 @@ class HintCompiler:
         cell = self._open.get(hint)
         if cell is not None:
             cell.used = True
-            return Shape({"$ref": f"#/$defs/{cell.name}"}, cell.convert, f"a {hint.__name__}")
+            return Shape({"$ref": f"#/$defs/{cell.name}"}, cell.convert, f"a {hint.__name__}", cell.plausible)
         name = hint.__name__
         while name in self.definitions or any(other.name == name for other in self._open.values()):
             name += "_"
@@ -247,6 +247,9 @@ class _Cell:
 
     def convert(self, value: Any) -> Any:
         return self.shape.convert(value)
+
+    def plausible(self, value: Any) -> bool:
+        return self.shape.plausible is None or self.shape.plausible(value)
 
 
 def _own_annotations(owner: Any) -> Mapping[str, Any]:

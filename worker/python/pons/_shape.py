@@ -28,11 +28,14 @@ class Shape:
         Takes a decoded value and returns what the handler gets; raises `Mismatch`.
     expected
         What is wanted, in a few words: ``"an integer"``.
+    plausible
+        Tells at a glance, without a look at what is inside, whether a value may be meant; None: there is no telling.
     """
 
     schema: Schema
     convert: Convert
     expected: str
+    plausible: Optional[Callable[[Any], bool]] = None
 
 
 class Mismatch(Exception):
