@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import queue
 import threading
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, Callable, Dict, List, Optional, Sequence
 from typing import Generator as TypingGenerator
 
 from text_models.faults import bad_argument, model_fault
@@ -65,7 +66,7 @@ class Generator:
             return []
         sampling = sampling or Sampling()
         encoded = self._encode(prompts, element_paths(path + "/texts", prompts), sampling, truncate, path)
-        with _Generation(self._compute, encoded, sampling, streamer=None) as generation:
+        with closing(_Generation(self._compute, encoded, sampling, streamer=None)) as generation:
             return self._continuations(generation.result(), encoded, sampling)
 
     def stream(
@@ -83,7 +84,7 @@ class Generator:
         sampling = sampling or Sampling()
         encoded = self._encode([prompt], [path + "/prompt"], sampling, truncate, path)
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
-        with _Generation(self._compute, encoded, sampling, streamer) as generation:
+        with closing(_Generation(self._compute, encoded, sampling, streamer)) as generation:
             for piece in streamer:
                 if piece:
                     yield Piece(piece)
@@ -161,39 +162,24 @@ class Generator:
 
 
 class _Generation:
-    """A computation in a thread of its own, which has ended when this context ends.
+    """A computation in a thread of its own, which has ended when this is closed.
 
     So the main thread waits in Python, where a cancelled request is interrupted, and not in PyTorch.
     """
 
     def __init__(self, compute: Callable[..., Any], encoded: Any, sampling: Sampling, streamer: Any) -> None:
         self._stop = threading.Event()
-        self._streamer = streamer
-        self._result: queue.Queue[Tuple[Any, Optional[BaseException]]] = queue.Queue()
-        self._thread = threading.Thread(
-            target=self._work, args=(compute, encoded, sampling), name="generation", daemon=True
-        )
-
-    def __enter__(self) -> _Generation:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="generation")
+        self._future = self._executor.submit(compute, encoded, sampling, self._stop, streamer)
+        if streamer is not None:
+            # Also after an error, of which the streamer knows nothing.
+            self._future.add_done_callback(lambda _: streamer.text_queue.put(streamer.stop_signal))
 
     def result(self) -> Any:
         """Wait for the result, and return it or raise what the computation raised."""
-        value, error = self._result.get()
-        if error is not None:
-            raise error
-        return value
+        return self._future.result()
 
-    def _work(self, compute: Callable[..., Any], encoded: Any, sampling: Sampling) -> None:
-        try:
-            self._result.put((compute(encoded, sampling, self._stop, self._streamer), None))
-        except BaseException as error:  # handed to the thread that waits
-            self._result.put((None, error))
-        finally:
-            if self._streamer is not None:
-                self._streamer.text_queue.put(self._streamer.stop_signal)
+    def close(self) -> None:
+        """Stop it at its next token, and wait for that."""
+        self._stop.set()
+        self._executor.shutdown()

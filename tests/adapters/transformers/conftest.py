@@ -11,29 +11,25 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
+import pons.testing
 import pytest
+from text_models.carried import read_carried
+from text_models.commands import build_app
 
-ROOT = Path(__file__).resolve().parents[3]
-ADAPTER = ROOT / "adapters/transformers"
-sys.path[:0] = [str(ROOT / "worker/python"), str(ADAPTER), str(ROOT / "tests/python/host")]
-os.environ["HF_HUB_OFFLINE"] = "1"  # for the reference too, which this process imports
-
-import pons.testing  # noqa: E402
-import tiny_models  # noqa: E402
-from text_models.carried import read_carried  # noqa: E402
-from text_models.commands import build_app  # noqa: E402
-
-import host  # noqa: E402
+import host
 
 MODEL = "all-minilm-l6-v2"
 
-host.DEADLINE = 300.0  # PyTorch takes a while to load on a machine that does other things too
+ROOT = Path(__file__).resolve().parents[3]
+ADAPTER = ROOT / "adapters/transformers"
 
-_not_run = pytest.StashKey[List[str]]()
-_figures = pytest.StashKey[List[str]]()
+_not_run: pytest.StashKey[List[str]] = pytest.StashKey()
+_figures: pytest.StashKey[List[str]] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ["HF_HUB_OFFLINE"] = "1"  # for the reference too, which this process imports
+    host.DEADLINE = 300.0  # PyTorch takes a while to load on a machine that does other things too
     config.stash[_not_run] = []
     config.stash[_figures] = []
 
@@ -82,6 +78,8 @@ class Models:
             "/", "_"
         )
         if not folder.exists():
+            import tiny_models  # not before the environment says that there is no network
+
             getattr(tiny_models, f"write_{name}")(folder, *arguments, **more)
         return folder
 
@@ -114,7 +112,7 @@ def worker(start: Callable[..., pons.testing.Client]) -> pons.testing.Client:
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., host.Host]]:
     """Start a host that serves the adapter with this interpreter; more keys of its entry may be given."""
-    program = os.environ.get("PONS_PROGRAM")
+    program = os.environ.get("PONS_PROGRAM", "")
     assert program, "PONS_PROGRAM must be the path of the program `pons`"
     hosts: List[host.Host] = []
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Dict, List
 
 import pons
 import pons.testing
@@ -87,11 +87,12 @@ def test_a_model_made_for_one_thing_is_not_used_for_another(worker: Client, mode
     generator = worker.call("create_model", model=str(models.get("gpt")))["resource_id"]
     assert "was loaded for generate" in error_of(worker.call, "embed", resource_id=generator, texts=["a"]).message
     assert "was loaded for embed" in error_of(worker.call, "generate", resource_id=encoder, prompt="a").message
-    for model, inputs in (
+    cases: List[Any] = [
         (encoder, {"sampling": {}}),
         (generator, {"normalize": True}),
         (generator, {"batch_size": 3}),
-    ):
+    ]
+    for model, inputs in cases:
         error = error_of(worker.call, "execute_resource", resource_id=model, inputs={"texts": ["a"], **inputs})
         assert error.details["errors"][0]["path"] == f"/inputs/{next(iter(inputs))}"
 
@@ -191,7 +192,9 @@ def test_models_of_the_option_preload_are_called_by_name(start: Callable[..., Cl
     assert worker.call("tokenize", model="bert", texts=["snow"])["counts"] == [3]
     error = error_of(worker.call, "embed", model="gpt", texts=["snow"])
     assert "gpt is not under the option preload (bert)" in error.message
-    for given in ({}, {"model": "bert", "resource_id": created}):
+    both: Dict[str, Any] = {"model": "bert", "resource_id": created}
+    neither: Dict[str, Any] = {}
+    for given in (neither, both):
         assert "give either" in error_of(worker.call, "embed", texts=["snow"], **given).message
 
 

@@ -30,7 +30,7 @@ def created(host: Host, folder: Any, **more: Any) -> str:
 
 def ask(path: Path, requests: List[Dict[str, Any]]) -> List[Any]:
     """Return the results of requests, sent one after the other over a connection of their own."""
-    results = []
+    results: List[Any] = []
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(hosts.DEADLINE)
         connection.connect(str(path))
@@ -82,7 +82,7 @@ def test_mistakes_cost_their_request_only(serve: Serve, models: Models, tmp_path
     model = created(host, models.get("bert"))
     broken = Path(shutil.copytree(models.get("bert"), tmp_path / "broken"))
     (broken / "model.safetensors").write_bytes(b"broken")
-    for command, args, code, said in (
+    mistakes: List[Any] = [
         ("create_model", {"model": str(tmp_path / "none")}, "invalid_args", f"{tmp_path / 'none'} does not exist"),
         (
             "create_model",
@@ -99,7 +99,8 @@ def test_mistakes_cost_their_request_only(serve: Serve, models: Models, tmp_path
             "invalid_args",
             "the model takes 64",
         ),
-    ):
+    ]
+    for command, args, code, said in mistakes:
         error = host.error(f"transformers:{command}", args)
         assert (error["code"], said in error["error"]) == (code, True), error
     assert host.result("transformers:embed", {"resource_id": model, "texts": ["snow"]})["tokens"] == [3]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import shutil
 from pathlib import Path
 from typing import Any, Callable, List, Tuple
@@ -49,6 +50,12 @@ def accuracy(vectors: Any, labels: List[str]) -> float:
     alike = np.array(vectors) @ np.array(vectors).T
     np.fill_diagonal(alike, -2)
     return float(np.mean([labels[nearest] == label for nearest, label in zip(alike.argmax(axis=1), labels)]))
+
+
+def test_it_is_found_by_its_name(start: Callable[..., Client], minilm: str, tmp_path: Path) -> None:
+    worker = start(model_cache_dir=os.environ.get("PONS_TEST_MODELS", str(tmp_path)))
+    told = worker.call("create_model", model=MODEL)
+    assert (told["directory"], told["task"], told["max_tokens"], told["dimensions"]) == (minilm, "embed", 256, 384)
 
 
 def test_vectors_are_those_of_the_reference(
@@ -115,8 +122,10 @@ def test_quantized_it_is_smaller_and_classifies_nearly_as_well(
     full = worker.call("list_models")["models"][0]
     small = worker.call("create_model", model=minilm, quantized=True)
     assert small["memory_bytes"] < 0.7 * full["memory_bytes"]
-    ours = accuracy(worker.call("embed", resource_id=small["resource_id"], texts=texts)["embeddings"], labels)
-    exact = accuracy(worker.call("embed", resource_id=model, texts=texts)["embeddings"], labels)
+    rounded = worker.call("embed", resource_id=small["resource_id"], texts=texts)["embeddings"]
+    vectors = worker.call("embed", resource_id=model, texts=texts)["embeddings"]
+    assert 0.9 < cosines(rounded, vectors).min() < 0.9999
+    ours, exact = accuracy(rounded, labels), accuracy(vectors, labels)
     figure(
         f"{MODEL}: quantized {small['memory_bytes'] / 1e6:.0f} MB instead of {full['memory_bytes'] / 1e6:.0f} MB,"
         f" nearest neighbour {ours:.1%} instead of {exact:.1%}"
