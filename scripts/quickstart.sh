@@ -1,9 +1,19 @@
 #!/usr/bin/env bash
 # Sets up, builds, and shows what Pons does: a host, a model trained and asked in a worker process, a crash that stays where it
 # happened, statistics. Every command is printed before its output. Ends 0 only if each step gave what it should.
+#   scripts/quickstart.sh                 needs no more than the system's packages
+#   scripts/quickstart.sh --frameworks    then the same with a Python framework on a real model: downloads 330 MB (README.md)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export LC_ALL=C.UTF-8
+
+frameworks=0
+case "${1-}" in
+  "") ;;
+  --frameworks) frameworks=1 ;;
+  -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0" && exit 0 ;;
+  *) printf 'quickstart: unknown argument %s (try --help)\n' "$1" >&2 && exit 2 ;;
+esac
 
 scripts/setup.sh
 scripts/build.sh release
@@ -97,6 +107,41 @@ printf 'The worker had pid %s, its successor has %s\n' "$before" "$after"
 if [ -z "$before" ] || [ -z "$after" ] || [ "$before" = "$after" ]; then fail "another process was expected to answer"; fi
 run 0 pons call xgboost:execute_resource resource_id="$model" "inputs:=@$folder/ten.json"
 [[ $output == *predictions* ]] || fail "the model is gone"
+
+say "A worker in Python is ten lines, and may ask others"
+cat >"$folder/hello.py" <<'END'
+import pons
+
+app = pons.App("hello", version="1.0")
+
+
+@app.command(idempotent=True)
+def greet(ctx: pons.Context, name: str, times: int = 1) -> dict:
+    """Say hello, and have it echoed."""
+    return ctx.call("echo:echo", {"text": f"Hello {name}! " * times})
+
+
+app.run()
+END
+sed 's/^/    /' "$folder/hello.py"
+run 0 pons register hello "$folder/hello.py"
+run 0 pons call hello:greet name=Ada times:=2
+[ "$(value text)" = 'Hello Ada! Hello Ada! ' ] || fail "the greeting is wrong"
+run 1 pons call hello:greet name=Ada times=two
+[[ $output == *invalid_args* ]] || fail "invalid_args was expected"
+
+if [ $frameworks = 1 ]; then
+  say "Install a framework into an environment of its own, and a sentence encoder beside it"
+  printf '$ pons adapter install transformers --models\n'
+  pons adapter install transformers --models
+  run 0 pons call transformers:create_model model=all-minilm-l6-v2
+  encoder=$(value resource_id)
+  say "Which sentences mean the same?"
+  run 0 pons call transformers:similarity resource_id="$encoder" 'texts:=["A ship put to sea."]' \
+    'others:=["The yacht left the harbour.", "Fry the onions until golden."]'
+  similar=$(sed -nE 's/.*"similarity" *: *\[\[([^]]*)\]\].*/\1/p' <<<"$output")
+  awk -v both="$similar" 'BEGIN {split(both, v, ","); exit !(v[1] > v[2] + 0.1)}' || fail "the first was expected to be nearer"
+fi
 
 say "What happened, in numbers"
 run 0 pons stats

@@ -34,6 +34,6 @@ awk '
 
 cd "$folder"
 bash -e "$folder/blocks.sh" >"$folder/output.log" 2>&1
-for text in '{"text":"hi"}' '"resource_id":"model-' 'stopped demo' '{"text":"Hello World"}' "{'text': 'hi'}" 'pons.yaml: ok' '{"text":"Hello Ada"}' 'stopped mine'; do
+for text in '{"text":"hi"}' '"resource_id":"model-' 'stopped demo' '{"text":"Hello Ada! "}' '{"text":"Hello World"}' "{'text': 'hi'}" 'pons.yaml: ok' 'stopped mine'; do
   grep -qF "$text" "$folder/output.log" || { echo "not in its output: $text"; exit 1; }
 done
