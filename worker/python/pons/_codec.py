@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Callable, Dict, List, Optional, Union
 
 from ._errors import Error
 
@@ -52,19 +52,35 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
 
 
+def _json_encoder() -> Callable[[Any], str]:
+    """What JSONEncoder.encode does, without making its encoder in C anew for each document."""
+    encoder = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.encode
+    basestring: Any = getattr(json.encoder, "encode_basestring")  # noqa: B009
+    encode = make(None, encoder.default, basestring, None, ":", ",", False, False, False)
+    return lambda document: "".join(encode(document, 0))
+
+
 class _Json(Codec):
     name = "json"
     binary = False
 
     def __init__(self) -> None:
-        self._decode = json.JSONDecoder(parse_constant=_no_constant).decode
-        self._encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+        self._decoder = json.JSONDecoder(parse_constant=_no_constant)
+        self._encode = _json_encoder()
 
     def decode(self, body: Union[bytes, memoryview]) -> Any:
         try:
             if orjson is not None:
                 return orjson.loads(body)
-            return self._decode(str(body, "utf-8"))
+            text = str(body, "utf-8")
+            if text[:1] == "{" and text[-1:] == "}":  # as hosts write it: without looking for white space
+                document, end = self._decoder.raw_decode(text)
+                if end == len(text):
+                    return document
+            return self._decoder.decode(text)
         except RecursionError:
             raise ValueError("it is nested too deep") from None
 
