@@ -142,6 +142,14 @@ test_adapter() {
   "$(environment_python "$1")" -m pytest -ra -q -p no:cacheprovider "tests/adapters/$1"
 }
 
+# The codecs of the Python SDK where orjson is there, which the system's packages have not.
+test_codecs() {
+  local python
+  use_own_state
+  python=$(environment_python transformers) || return
+  "$python" -c 'import orjson' && cd tests/python && "$python" -m pytest -ra -q sdk/test_codec.py sdk/test_app.py sdk/test_sessions.py
+}
+
 # All of them, and those that need nothing, in one host at once.
 test_together() {
   use_own_state
@@ -173,6 +181,7 @@ test_frameworks() {
     note_skipped_pytest "$name-tests"
   done
   if [ $installed = 1 ]; then
+    stage sdk-codecs count_pytest test_codecs || true
     stage together count_pytest test_together || true
     note_skipped_pytest together
   fi

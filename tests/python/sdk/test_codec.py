@@ -25,6 +25,11 @@ def test_what_is_written_is_what_any_reader_reads(document: Any) -> None:
         assert json.loads(JSON.encode(document)) == document
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_what_any_writer_writes_is_read(document: Any) -> None:
+    assert JSON.decode(json.dumps(document).encode()) == document
+
+
 @pytest.mark.parametrize("document", DOCUMENTS[:1])
 def test_white_space_around_a_document_is_nothing(document: Any) -> None:
     text = json.dumps(document, indent=2).encode()

@@ -84,9 +84,12 @@ def test_what_cannot_be_copied_says_why() -> None:
     def keep(ctx: pons.Context) -> None:
         ctx.session["model"] = {"x": object()}
 
+    app.command("named")(lambda ctx: ctx.session_id)
     client = pons.testing.client(app)
-    client.session("untouched").call("nothing")
-    assert "Nothing is kept in ctx.session" in question(client, "export_session", session_id="untouched")["error"]
+    client.session("stateless").call("nothing")
+    assert base64.b64decode(question(client, "export_session", session_id="stateless")["state"]) == b"{}"
+    client.session("elsewhere").call("named")  # it may keep something under that name
+    assert "keep nothing in ctx.session" in question(client, "export_session", session_id="elsewhere")["error"]
     client.session("object").call("keep")
     assert "/model/x" in question(client, "export_session", session_id="object")["error"]
     assert question(client, "export_session", session_id="unknown")["code"] == "invalid_args"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Callable, Dict, List, Optional, Union
 
 from ._errors import Error
@@ -20,6 +21,7 @@ __all__ = ["JSON", "Codec", "RequestId", "by_name", "codec_names", "codec_of"]
 
 RequestId = Union[int, str]
 
+_LONG = re.compile(rb"[0-9]{19}")  # orjson makes a float of an integer above 64 bits
 _JSON_FIRST = frozenset(b"{ \t\n\r")
 _MSGPACK_FIRST = frozenset(range(0x80, 0x90)) | {0xDE, 0xDF}
 
@@ -73,7 +75,7 @@ class _Json(Codec):
 
     def decode(self, body: Union[bytes, memoryview]) -> Any:
         try:
-            if orjson is not None:
+            if orjson is not None and _LONG.search(body) is None:
                 return orjson.loads(body)
             text = str(body, "utf-8")
             if text[:1] == "{" and text[-1:] == "}":  # as hosts write it: without looking for white space

@@ -73,7 +73,12 @@ class Context:
 
     @property
     def session_id(self) -> Optional[str]:
-        """The session that the request belongs to, or None."""
+        """The session that the request belongs to, or None.
+
+        What is kept under it elsewhere than in ``session`` is not in the snapshots: declare ``export_session`` then.
+        """
+        if self._request.session_id is not None:
+            self._server.sessions.note_named(self._request.session_id)
         return self._request.session_id
 
     @property

@@ -8,7 +8,7 @@ import base64
 import binascii
 import inspect
 import json
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set
 
 from ._codec import Codec
 from ._errors import Error, InvalidArgs, ResultError
@@ -37,6 +37,7 @@ class Sessions:
         self._ledger = ledger
         self.format = format
         self._data: Dict[str, Dict[str, Any]] = {}
+        self._named: Set[str] = set()  # whose id a handler has asked for: it may keep something elsewhere
         self.on_end: Optional[EndHook] = None
         self.export_hook: Optional[ExportHook] = None
         self.import_hook: Optional[ImportHook] = None
@@ -44,6 +45,10 @@ class Sessions:
     def data(self, session_id: str) -> Dict[str, Any]:
         """What is kept for the session; made when it is first asked for."""
         return self._data.setdefault(session_id, {})
+
+    def note_named(self, session_id: str) -> None:
+        """A handler knows which session it serves."""
+        self._named.add(session_id)
 
     def answer_end(self, args: Dict[str, Any]) -> Dict[str, Any]:
         """``common:end_session``."""
@@ -91,19 +96,20 @@ class Sessions:
 
     def _end(self, session_id: str) -> None:
         data = self._data.pop(session_id, {})
+        self._named.discard(session_id)
         if self.on_end is not None:
             self.on_end(session_id, data)
 
     def _save(self, session_id: str) -> bytes:
         if self.export_hook is not None:
             return self.export_hook(session_id, self.data(session_id))
-        if session_id not in self._data:
+        if session_id not in self._data and session_id in self._named:
             raise Error(
-                "Nothing is kept in ctx.session, so a copy of it would not be the session: "
+                "Handlers ask for ctx.session_id and keep nothing in ctx.session, so a copy of it would not be the session: "
                 "declare export_session and import_session, or App(..., snapshots=False)"
             )
         try:
-            tree = plain(self._data[session_id], binary=False)
+            tree = plain(self._data.get(session_id, {}), binary=False)
         except ResultError as error:
             raise Error(f"ctx.session cannot be said in JSON: {error.path or '/'}: declare export_session") from error
         return json.dumps(tree, ensure_ascii=False, allow_nan=False).encode()
