@@ -175,7 +175,7 @@ def build_app() -> pons.App:
         return (yield from generator.stream(prompt, sampling, truncate=truncate, path=""))
 
     @app.command(idempotent=True)
-    def list_available_models() -> Dict[str, Any]:
+    def available_models() -> Dict[str, Any]:
         """The models that create_model takes by name, and where they are."""
         return {"models": library.lookup.available(), "model_cache_dir": str(library.settings.model_cache_dir)}
 

@@ -208,7 +208,7 @@ def test_options_that_cannot_be_kept_end_the_start(start: Callable[..., Client],
 
 def test_the_models_that_can_be_had_by_name_are_listed(start: Callable[..., Client], models: Models) -> None:
     folder = models.get("bert")
-    listed = start(model_cache_dir=str(folder.parent)).call("list_available_models")
+    listed = start(model_cache_dir=str(folder.parent)).call("available_models")
     assert listed["model_cache_dir"] == str(folder.parent)
     assert {"name": "bert", "source": "cache", "directory": str(folder)} in listed["models"]
     assert "all-minilm-l6-v2" in [each["name"] for each in listed["models"]]
