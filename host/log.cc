@@ -9,9 +9,11 @@
 #include <cstdlib>
 #include <mutex>
 #include <utility>
+#include <vector>
 
 #include "host/log_format.h"
 #include "host/log_writer.h"
+#include "host/worker_record.h"
 
 namespace pons {
 namespace {
@@ -136,7 +138,7 @@ class Log::Impl {
     set_level(options.level);
   }
 
-  void write(LogLevel level, std::string_view message, LogFields fields) {
+  void write(LogLevel level, std::string_view message, LogFieldView fields) {
     if (!enabled(level)) return;
     logger_.log(row_of(level).spdlog_level, payload(json_, level, message, fields));
   }
@@ -145,13 +147,14 @@ class Log::Impl {
   bool flush(std::chrono::milliseconds timeout) { return writer_.flush(timeout); }
 
  private:
-  static std::string payload(bool json, LogLevel level, std::string_view message, LogFields fields) {
+  static std::string payload(bool json, LogLevel level, std::string_view message, LogFieldView fields) {
     return json ? json_payload(level, message, fields) : text_payload(message, fields);
   }
 
   // Made by the writer's thread, beside the sink and its lock.
   static std::string dropped_line(bool json, bool colour, std::size_t count) {
-    const std::string text = payload(json, LogLevel::warn, "log lines dropped: nobody reads them fast enough", {{"count", count}});
+    const LogField field{"count", count};
+    const std::string text = payload(json, LogLevel::warn, "log lines dropped: nobody reads them fast enough", LogFieldView(&field, 1));
     const spdlog::details::log_msg message("pons", spdlog::level::warn, text);
     spdlog::memory_buf_t line;
     make_formatter(json, colour)->format(message, line);
@@ -168,10 +171,16 @@ class Log::Impl {
 Log::Log(const LogOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 Log::~Log() = default;
 
-void Log::write(LogLevel level, std::string_view message, LogFields fields) { impl_->write(level, message, fields); }
+void Log::write(LogLevel level, std::string_view message, LogFields fields) {
+  impl_->write(level, message, LogFieldView(fields.begin(), fields.size()));
+}
 
-void Log::worker_line(std::string_view adapter, std::string_view worker, int pid, std::string_view stream, std::string_view line) {
-  write(LogLevel::info, line, {{"adapter", adapter}, {"worker", worker}, {"pid", pid}, {"stream", stream}});
+void Log::worker_line(const WorkerStream& from, std::string_view line, bool cut) {
+  std::vector<LogField> fields{{"adapter", from.adapter}, {"worker", from.worker}, {"pid", from.pid}, {"stream", from.stream}};
+  const auto record = cut ? std::nullopt : parse_worker_record(line);
+  if (!record) return impl_->write(LogLevel::info, line, fields);
+  for (const auto& [name, value] : record->fields) fields.push_back({name, value});
+  impl_->write(record->level, record->message, fields);
 }
 
 bool Log::enabled(LogLevel level) const { return impl_->enabled(level); }

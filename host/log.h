@@ -13,6 +13,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,15 @@ struct LogField {
   nlohmann::json value;
 };
 using LogFields = std::initializer_list<LogField>;
+using LogFieldView = std::span<const LogField>;
+
+/// Who printed a line, and where.
+struct WorkerStream {
+  std::string_view adapter;
+  std::string_view worker;  ///< its id
+  int pid = 0;
+  std::string_view stream;  ///< "stdout" or "stderr"
+};
 
 struct LogOptions {
   LogLevel level = LogLevel::info;
@@ -60,8 +70,9 @@ class Log {
   void warn(std::string_view message, LogFields fields = {}) { write(LogLevel::warn, message, fields); }
   void error(std::string_view message, LogFields fields = {}) { write(LogLevel::error, message, fields); }
 
-  /// A line that a worker printed (without its line feed); `stream` is "stdout" or "stderr". Logged at `info`.
-  void worker_line(std::string_view adapter, std::string_view worker, int pid, std::string_view stream, std::string_view line);
+  /// A line that a worker printed, without its line feed. One that is a log record (host/worker_record.h) is logged as that, any other, and
+  /// `cut` parts of a longer one, as text at `info`.
+  void worker_line(const WorkerStream& from, std::string_view line, bool cut = false);
 
   /// Whether a line of that level would be written: to skip the work of putting it together.
   [[nodiscard]] bool enabled(LogLevel level) const;

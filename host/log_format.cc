@@ -46,7 +46,7 @@ bool is_bare(std::string_view text) {
 
 }  // namespace
 
-std::string text_payload(std::string_view message, LogFields fields) {
+std::string text_payload(std::string_view message, LogFieldView fields) {
   std::string out;
   append_visible(out, message);
   for (const LogField& field : fields) {
@@ -59,7 +59,7 @@ std::string text_payload(std::string_view message, LogFields fields) {
   return out;
 }
 
-std::string json_payload(LogLevel level, std::string_view message, LogFields fields) {
+std::string json_payload(LogLevel level, std::string_view message, LogFieldView fields) {
   ordered_json line = {{"level", to_string(level)}, {"message", message}};
   for (const LogField& field : fields) {
     std::string name(field.name);

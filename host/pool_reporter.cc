@@ -53,8 +53,9 @@ void PoolReporter::request_retried(const std::string& adapter, int attempt, cons
   events_.publish("request.retried", {{"adapter", adapter}, {"attempt", attempt}, {"worker_id", worker}});
 }
 
-void PoolReporter::worker_line(const std::string& adapter, const WorkerProcess& worker, std::string_view stream, const std::string& line) {
-  log_.worker_line(adapter, worker.id(), worker.pid(), stream, line);
+void PoolReporter::worker_line(const std::string& adapter, const WorkerProcess& worker, std::string_view stream, const std::string& line,
+                               bool cut) {
+  log_.worker_line({adapter, worker.id(), worker.pid(), stream}, line, cut);
 }
 
 void PoolReporter::warning(const std::string& adapter, const std::string& text) { log_.warn(text, {{"adapter", adapter}}); }

@@ -21,7 +21,8 @@ class PoolReporter final : public PoolObserver {
                      const std::string& what) override;
   void worker_recycled(const std::string& adapter, const WorkerProcess& worker, std::string_view reason) override;
   void request_retried(const std::string& adapter, int attempt, const std::string& worker) override;
-  void worker_line(const std::string& adapter, const WorkerProcess& worker, std::string_view stream, const std::string& line) override;
+  void worker_line(const std::string& adapter, const WorkerProcess& worker, std::string_view stream, const std::string& line,
+                   bool cut) override;
   void warning(const std::string& adapter, const std::string& text) override;
   void pool_state(const std::string& adapter, PoolState state, const std::string& reason) override;
   void session(const std::string& adapter, std::string_view event, const std::string& session, const std::string& worker) override;

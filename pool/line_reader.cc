@@ -40,7 +40,7 @@ void LineReader::finish() {
   const auto self = shared_from_this();
   for (std::size_t turn = 0; turn < kFinishBytes / kReadBytes && read() == Read::some; ++turn) {
   }
-  if (!partial_.empty()) line(std::exchange(partial_, {}));
+  last_line();
   report_dropped();
   close();
 }
@@ -66,7 +66,7 @@ LineReader::Read LineReader::read() {
 }
 
 void LineReader::end() {
-  if (!partial_.empty()) line(std::exchange(partial_, {}));
+  last_line();
   report_dropped();
   second_end_.cancel();
   if (const auto callbacks = callbacks_; callbacks->on_end) callbacks->on_end();
@@ -83,13 +83,21 @@ void LineReader::take(std::string_view bytes) {
     // A carriage return at the very end may belong to the newline: it does not make the line longer.
     const auto size = partial_.size() - (partial_.ends_with('\r') ? 1 : 0);
     std::size_t cut = 0;
-    for (; size - cut > kMaxLine; cut += kMaxLine) line(partial_.substr(cut, kMaxLine));
+    for (; size - cut > kMaxLine; cut += kMaxLine) {
+      cut_ = true;
+      line(partial_.substr(cut, kMaxLine), true);
+    }
     partial_.erase(0, cut);
     if (whole) {
       if (partial_.ends_with('\r')) partial_.pop_back();
-      line(std::exchange(partial_, {}));
+      line(std::exchange(partial_, {}), std::exchange(cut_, false));
     }
   }
+}
+
+/// Without its newline.
+void LineReader::last_line() {
+  if (!partial_.empty()) line(std::exchange(partial_, {}), cut_);
 }
 
 /// Nothing more is passed on in this second: takes off all lines but the last, which are kept for the tail, and only counts them.
@@ -101,23 +109,24 @@ void LineReader::skip(std::string_view& bytes) {
   }
   drop(static_cast<std::uint64_t>(std::count(bytes.data(), bytes.data() + end + 1, '\n')));
   partial_.clear();
+  cut_ = false;
   bytes.remove_prefix(end + 1);
 }
 
-void LineReader::line(std::string text) {
+void LineReader::line(std::string text, bool cut) {
   tail_.push_back(text.substr(0, kTailBytes));
   tail_bytes_ += tail_.back().size();
   while (tail_.size() > kTailLines || tail_bytes_ > kTailBytes) {
     tail_bytes_ -= tail_.front().size();
     tail_.pop_front();
   }
-  pass(std::move(text));
+  pass(std::move(text), cut);
 }
 
-void LineReader::pass(std::string text) {
+void LineReader::pass(std::string text, bool cut) {
   if (rate_ > 0 && passed_ >= rate_) return drop(1);
   ++passed_;
-  if (const auto callbacks = callbacks_; callbacks->on_line) callbacks->on_line(std::move(text));
+  if (const auto callbacks = callbacks_; callbacks->on_line) callbacks->on_line(std::move(text), cut);
 }
 
 void LineReader::drop(std::uint64_t lines) {

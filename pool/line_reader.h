@@ -23,7 +23,8 @@ class LineReader : public std::enable_shared_from_this<LineReader> {
   static constexpr std::size_t kTailBytes = 4096;
 
   struct Callbacks {
-    std::function<void(std::string line)> on_line;
+    /// `cut`: a part of a line that was too long.
+    std::function<void(std::string line, bool cut)> on_line;
     /// So many lines were above the rate, in the second that ended; also when nothing comes after them.
     std::function<void(std::uint64_t count)> on_dropped;
     std::function<void()> on_end;
@@ -47,8 +48,9 @@ class LineReader : public std::enable_shared_from_this<LineReader> {
   void end();
   void take(std::string_view bytes);
   void skip(std::string_view& bytes);
-  void line(std::string text);
-  void pass(std::string text);
+  void line(std::string text, bool cut);
+  void last_line();
+  void pass(std::string text, bool cut);
   void drop(std::uint64_t lines);
   void begin_second();
   void report_dropped();
@@ -58,6 +60,7 @@ class LineReader : public std::enable_shared_from_this<LineReader> {
   int rate_;
   std::shared_ptr<const Callbacks> callbacks_;  // one that runs is held: it may call close()
   std::string partial_;
+  bool cut_ = false;  // `partial_` goes on with a line of which parts were passed on
   std::deque<std::string> tail_;
   std::size_t tail_bytes_ = 0;
   TimePoint second_{};         // when the one that counts has begun

@@ -32,7 +32,9 @@ class PoolObserver {
   virtual void worker_recycled(const std::string& adapter, const WorkerProcess& worker, std::string_view reason) = 0;
   /// An idempotent request whose run `attempt` on `worker` ended with that worker's death runs again.
   virtual void request_retried(const std::string& adapter, int attempt, const std::string& worker) = 0;
-  virtual void worker_line(const std::string& adapter, const WorkerProcess& worker, std::string_view stream, const std::string& line) = 0;
+  /// `cut`: only a part of what the worker wrote as one line.
+  virtual void worker_line(const std::string& adapter, const WorkerProcess& worker, std::string_view stream, const std::string& line,
+                           bool cut) = 0;
   /// Something that went wrong and that nobody asked about.
   virtual void warning(const std::string& adapter, const std::string& text) = 0;
   virtual void pool_state(const std::string& adapter, PoolState state, const std::string& reason) = 0;

@@ -182,7 +182,7 @@ class Pool final : public Callee, private WorkerProcess::Owner {
   void on_worker_ready(WorkerProcess& worker) override;
   void on_worker_leaving(WorkerProcess& worker) override;
   void on_worker_exited(WorkerProcess& worker, WorkerProcess::Exit exit) override;
-  void on_worker_line(WorkerProcess& worker, std::string_view stream, std::string line) override;
+  void on_worker_line(WorkerProcess& worker, std::string_view stream, std::string line, bool cut) override;
   void on_late_reply(WorkerProcess& worker) override;
   void on_worker_request(WorkerProcess& worker, Message&& request) override;
   void on_worker_written(WorkerProcess& worker, std::size_t unsent) override;

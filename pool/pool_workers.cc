@@ -111,8 +111,8 @@ void Pool::on_worker_leaving(WorkerProcess& worker) {
   worker.channel().pause(false);  // what it said before its end is read, however slow its caller
 }
 
-void Pool::on_worker_line(WorkerProcess& worker, std::string_view stream, std::string line) {
-  observer_.worker_line(options_.adapter, worker, stream, line);
+void Pool::on_worker_line(WorkerProcess& worker, std::string_view stream, std::string line, bool cut) {
+  observer_.worker_line(options_.adapter, worker, stream, line, cut);
 }
 
 void Pool::on_late_reply(WorkerProcess&) { ++late_replies_; }

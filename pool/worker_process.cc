@@ -67,12 +67,12 @@ void WorkerProcess::adopt(Spawned spawned) {
   const auto weak = weak_from_this();
   const auto reader = [&](UniqueFd fd, std::string_view stream, bool is_err) {
     LineReader::Callbacks callbacks;
-    callbacks.on_line = [weak, stream](std::string line) {
-      if (const auto self = weak.lock()) self->owner_.on_worker_line(*self, stream, std::move(line));
+    callbacks.on_line = [weak, stream](std::string line, bool cut) {
+      if (const auto self = weak.lock()) self->owner_.on_worker_line(*self, stream, std::move(line), cut);
     };
     callbacks.on_dropped = [weak, stream](std::uint64_t count) {
       if (const auto self = weak.lock()) {
-        self->owner_.on_worker_line(*self, stream, std::to_string(count) + " lines dropped (log_rate)");
+        self->owner_.on_worker_line(*self, stream, std::to_string(count) + " lines dropped (log_rate)", false);
       }
     };
     if (is_err) {

@@ -52,7 +52,7 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
     virtual void on_worker_leaving(WorkerProcess& worker) = 0;
     /// It is dead, and its channel was read until empty. Nothing is called after this.
     virtual void on_worker_exited(WorkerProcess& worker, Exit exit) = 0;
-    virtual void on_worker_line(WorkerProcess& worker, std::string_view stream, std::string line) = 0;
+    virtual void on_worker_line(WorkerProcess& worker, std::string_view stream, std::string line, bool cut) = 0;
     virtual void on_late_reply(WorkerProcess& worker) = 0;
     /// It asks for something; to be answered through its channel, or refuse().
     virtual void on_worker_request(WorkerProcess& worker, Message&& request) = 0;

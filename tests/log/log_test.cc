@@ -106,7 +106,7 @@ TEST(Log, JsonStaysValidWhateverIsLogged) {
   const std::vector<std::string> bad{all, "\xff\xfe", "two\nlines", "{} {0} %v %d", "\xed\xa0\x80", std::string("\0x", 2), "\"quoted\" \\"};
   for (const std::string& text : bad) {
     log.info(text, {{"field", text}});
-    log.worker_line("echo", "echo#0.1", 7, "stdout", text);
+    log.worker_line({"echo", "echo#0.1", 7, "stdout"}, text);
   }
   ASSERT_TRUE(log.flush(seconds(10)));
   const std::vector<std::string> lines = lines_of(pipe.drain());
@@ -154,7 +154,7 @@ TEST(Log, ColoursOnlyTheLevel) {
 TEST(Log, WorkerLinesCarryWhoPrintedThem) {
   const Pipe pipe;
   Log log(options_for(pipe, LogFormat::json));
-  log.worker_line("echo", "echo#0.3", 4711, "stderr", "Traceback");
+  log.worker_line({"echo", "echo#0.3", 4711, "stderr"}, "Traceback");
   ASSERT_TRUE(log.flush(seconds(10)));
   json line = json::parse(pipe.drain());
   line.erase("time");
@@ -162,6 +162,45 @@ TEST(Log, WorkerLinesCarryWhoPrintedThem) {
       line,
       json(
           {{"level", "info"}, {"message", "Traceback"}, {"adapter", "echo"}, {"worker", "echo#0.3"}, {"pid", 4711}, {"stream", "stderr"}}));
+}
+
+TEST(Log, RecordsOfWorkersAreLoggedAtTheirLevelWithTheirFields) {
+  const Pipe pipe;
+  Log log(options_for(pipe, LogFormat::json));
+  const WorkerStream from{"echo", "echo#0.3", 4711, "stderr"};
+  const std::string record = R"({"level": "warning", "message": "low on memory", "logger": "app", "request": 7, "pid": 1, "free": 0.5})";
+  log.worker_line(from, record);
+  log.worker_line(from, R"({"level": "debug", "message": "below the level of this log"})");
+  log.worker_line(from, record, true);  // a part of a longer line
+  ASSERT_TRUE(log.flush(seconds(10)));
+  const std::vector<std::string> lines = lines_of(pipe.drain());
+  ASSERT_EQ(lines.size(), 2u);
+  json line = json::parse(lines[0]);
+  line.erase("time");
+  EXPECT_EQ(line, json({{"level", "warn"},
+                        {"message", "low on memory"},
+                        {"adapter", "echo"},
+                        {"worker", "echo#0.3"},
+                        {"pid", 4711},
+                        {"stream", "stderr"},
+                        {"logger", "app"},
+                        {"request", 7},
+                        {"free", 0.5},
+                        {"pid_", 1}}));
+  EXPECT_EQ(json::parse(lines[1])["message"], record);
+  EXPECT_EQ(json::parse(lines[1])["level"], "info");
+}
+
+TEST(Log, RecordsOfWorkersAsText) {
+  const Pipe pipe;
+  Log log(options_for(pipe, LogFormat::text));
+  log.worker_line({"echo", "echo#0.3", 4711, "stdout"},
+                  R"({"level":"error","message":"a\nb","exception":"Traceback\n  x","adapter":"evil"})");
+  ASSERT_TRUE(log.flush(seconds(10)));
+  const auto text = pipe.drain();
+  const std::string wanted =
+      R"( error a\x0ab adapter=echo worker=echo#0.3 pid=4711 stream=stdout exception="Traceback\n  x" adapter_=evil)";
+  EXPECT_NE(text.find(wanted + "\n"), std::string::npos) << text;
 }
 
 TEST(Log, LevelsFilter) {

@@ -21,7 +21,10 @@ class LineReaderTest : public testing::Test {
   }
   LineReader::Callbacks callbacks() {
     LineReader::Callbacks callbacks;
-    callbacks.on_line = [this](std::string line) { lines.push_back(std::move(line)); };
+    callbacks.on_line = [this](std::string line, bool is_cut) {
+      lines.push_back(std::move(line));
+      cut.push_back(is_cut);
+    };
     callbacks.on_dropped = [this](std::uint64_t count) { dropped += count; };
     callbacks.on_end = [this] { ++ends; };
     return callbacks;
@@ -62,6 +65,7 @@ class LineReaderTest : public testing::Test {
   UniqueFd write_end;
   std::shared_ptr<LineReader> reader;
   Lines lines;
+  std::vector<bool> cut;  // of each of these, whether it is a part
   std::uint64_t dropped = 0;
   int ends = 0;
 };
@@ -96,6 +100,13 @@ TEST_F(LineReaderTest, ALongLineComesInParts) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(parts[i].size(), kMax);
   EXPECT_EQ(parts[3], "xxxxx");
   EXPECT_EQ(parts[4], "end");
+}
+
+TEST_F(LineReaderTest, EveryPartOfALongLineIsMarkedAndTheNextLineIsNot) {
+  const std::string shorter(kMax, 'x');
+  read_all("before\n" + shorter + "\n" + shorter + shorter + "rest\nafter\n" + shorter + "end");
+  EXPECT_EQ(sizes(), (std::vector<std::size_t>{6, kMax, kMax, kMax, 4, 5, kMax, 3}));
+  EXPECT_EQ(cut, (std::vector<bool>{false, false, true, true, true, false, true, true}));
 }
 
 TEST_F(LineReaderTest, ALineOfExactlyTheLimitIsOneLine) {
@@ -176,7 +187,7 @@ TEST_F(LineReaderTest, AfterCloseNothingIsCalled) {
 TEST_F(LineReaderTest, MayBeClosedAndLetGoInItsOwnCallback) {
   const auto witness = std::make_shared<std::string>("kept alive by the callback that runs");
   auto own = callbacks();
-  own.on_line = [this, witness](std::string line) {
+  own.on_line = [this, witness](std::string line, bool /*cut*/) {
     reader->close();
     reader.reset();
     EXPECT_EQ(*witness, "kept alive by the callback that runs");
@@ -245,7 +256,7 @@ TEST_F(LineReaderTest, FinishSaysWhatWasDropped) {
 
 TEST_F(LineReaderTest, FinishMayCloseItInACallback) {
   auto own = callbacks();
-  own.on_line = [this](std::string line) {
+  own.on_line = [this](std::string line, bool /*cut*/) {
     lines.push_back(std::move(line));
     reader->close();
     reader.reset();

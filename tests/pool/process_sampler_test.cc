@@ -39,7 +39,7 @@ class NoObserver final : public PoolObserver {
   void worker_exited(const std::string&, const WorkerProcess&, const WorkerProcess::Exit&, const std::string&) override {}
   void worker_recycled(const std::string&, const WorkerProcess&, std::string_view) override {}
   void request_retried(const std::string&, int, const std::string&) override {}
-  void worker_line(const std::string&, const WorkerProcess&, std::string_view, const std::string&) override {}
+  void worker_line(const std::string&, const WorkerProcess&, std::string_view, const std::string&, bool) override {}
   void warning(const std::string&, const std::string&) override {}
   void pool_state(const std::string&, PoolState, const std::string&) override {}
   void session(const std::string&, std::string_view, const std::string&, const std::string&) override {}

@@ -14,7 +14,7 @@ class WorkerOutputTest : public ProcessTest {
  protected:
   std::shared_ptr<LineReader> read(UniqueFd fd, int rate) {
     LineReader::Callbacks callbacks;
-    callbacks.on_line = [this](std::string line) {
+    callbacks.on_line = [this](std::string line, bool /*cut*/) {
       ++lines;
       longest = std::max(longest, line.size());
     };

@@ -34,7 +34,7 @@ class WorkerProcessTest : public testing::Test, protected WorkerProcess::Owner {
   void on_worker_ready(WorkerProcess&) override { ready_ = true; }
   void on_worker_leaving(WorkerProcess&) override {}
   void on_worker_exited(WorkerProcess&, WorkerProcess::Exit exit) override { exit_ = std::move(exit); }
-  void on_worker_line(WorkerProcess&, std::string_view, std::string) override {}
+  void on_worker_line(WorkerProcess&, std::string_view, std::string, bool) override {}
   void on_late_reply(WorkerProcess&) override {}
   void on_worker_request(WorkerProcess&, Message&&) override {}
   void on_worker_written(WorkerProcess&, std::size_t) override {}
