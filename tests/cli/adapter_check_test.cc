@@ -34,6 +34,32 @@ TEST(AdapterCheck, JsonNamesEveryRuleWithItsSection) {
   EXPECT_TRUE(cancelled) << ended.out;
 }
 
+TEST(AdapterCheck, AWorkerOfThePythonSdkFollowsEveryRule) {
+  Sandbox sandbox;
+  sandbox.write_file("hello.py",
+                     "import time\n"
+                     "import pons\n"
+                     "app = pons.App('hello', version='1.0')\n"
+                     "@app.command(idempotent=True)\n"
+                     "def greet(name: str = 'you') -> dict:\n"
+                     "    return {'text': 'Hello ' + name}\n"
+                     "@app.command()\n"
+                     "def nap(seconds: float = 600.0) -> None:\n"
+                     "    time.sleep(seconds)\n"
+                     "app.run()\n");
+  const auto ended = sandbox.run({"adapter", "check", "./hello.py", "--json", "--slow", "nap"});
+  EXPECT_EQ(ended.status, 0) << ended.err << ended.out;
+  const auto result = json::parse(ended.out);
+  EXPECT_EQ(result["level"], 1);
+  for (const auto& rule : result["rules"]) {
+    for (const char* tested : {"commands.listed", "cancel.running", "hang.report_running", "end.eof_running", "session.end_unknown"}) {
+      if (rule["rule"] == tested) {
+        EXPECT_EQ(rule["result"], "pass") << rule;
+      }
+    }
+  }
+}
+
 TEST(AdapterCheck, AFileIsStartedLikeWithAdapterAndABrokenRuleIsStatus1) {
   Sandbox sandbox;
   sandbox.write_file("broken.py", "print('I am no worker', flush=True)\n");
