@@ -8,6 +8,7 @@
 #include "host/cli/adapter_check.h"
 #include "host/cli/call_args.h"
 #include "host/cli/control.h"
+#include "host/cli/doctor.h"
 #include "host/cli/error_text.h"
 #include "host/cli/fault.h"
 #include "host/cli/host_link.h"
@@ -86,6 +87,7 @@ class Command {
       case Verb::reload:
       case Verb::check:
       case Verb::adapter_check:
+      case Verb::doctor:
         return HostLink::Embedding::never;
     }
     return HostLink::Embedding::never;
@@ -123,6 +125,7 @@ class Command {
       case Verb::serve:
       case Verb::check:
       case Verb::adapter_check:
+      case Verb::doctor:
         break;  // they talk to no host
     }
     return static_cast<int>(ExitStatus::usage);
@@ -240,6 +243,7 @@ int written(Outputs outputs) {
 int run_command(const Options& options, const Surroundings& surroundings, Outputs outputs) {
   if (options.verb == Verb::check) return run_check(options, surroundings, outputs);
   if (options.verb == Verb::serve) return run_serve(options, surroundings);
+  if (options.verb == Verb::doctor) return run_doctor(options, surroundings, outputs);
   if (options.verb == Verb::adapter_check) return run_adapter_check(options, surroundings, outputs);
   return Command(options, surroundings, outputs).run();
 }

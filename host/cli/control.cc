@@ -54,6 +54,7 @@ std::string host_command(const Options& options) {
     case Verb::end_session:
     case Verb::check:
     case Verb::adapter_check:
+    case Verb::doctor:
       break;
   }
   return {};
@@ -136,6 +137,7 @@ std::string outcome_text(const Options& options, const json& answer, const std::
     case Verb::end_session:
     case Verb::check:
     case Verb::adapter_check:
+    case Verb::doctor:
       break;
   }
   return {};

@@ -125,6 +125,12 @@ inline constexpr std::string_view kCheckExamples =
     "  pons check pons.yaml\n"
     "  pons check pons.yaml --json        with every default filled in\n";
 
+inline constexpr std::string_view kDoctorExamples =
+    "\nStatus 0 without a problem, 1 with one.\n"
+    "\nExamples:\n"
+    "  pons doctor                        what `pons serve` would use\n"
+    "  pons doctor -c pons.yaml --json\n";
+
 inline constexpr std::string_view kAdapterCheckExamples =
     "\nStatus 0 if no rule failed, 1 if one did, 2 if there is no such adapter.\n"
     "\nExamples:\n"

@@ -23,12 +23,6 @@ namespace {
 
 constexpr milliseconds kTick{20};  // between two attempts to reach a host that is starting, or to see that one has gone
 
-ConfigContext context_of(const Surroundings& surroundings) {
-  auto context = ConfigContext::of_process();
-  context.env = surroundings.env;
-  return context;
-}
-
 /// A pidfd of the process at the other end; none where it is of another pid namespace.
 UniqueFd process_of(int socket) {
   ucred peer{};
@@ -57,6 +51,12 @@ std::optional<HostConfig> address_in_file(const HostChoice& choice, const Surrou
 }
 
 }  // namespace
+
+ConfigContext context_of(const Surroundings& surroundings) {
+  auto context = ConfigContext::of_process();
+  context.env = surroundings.env;
+  return context;
+}
 
 Config load_chosen(const HostChoice& choice, const Surroundings& surroundings) {
   const auto context = context_of(surroundings);

@@ -71,6 +71,9 @@ class HostLink {
   std::optional<Client::CallId> running_;
 };
 
+/// Where names are looked up: with the variables of `surroundings`.
+ConfigContext context_of(const Surroundings& surroundings);
+
 /// What `choice` says of a configuration: the adapter at --adapter, a file, or the built-in default. Throws ConfigError.
 Config load_chosen(const HostChoice& choice, const Surroundings& surroundings);
 

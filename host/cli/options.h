@@ -32,7 +32,8 @@ enum class Verb : std::uint8_t {
   update,
   reload,
   check,
-  adapter_check
+  adapter_check,
+  doctor
 };
 
 /// Which host a command talks to.

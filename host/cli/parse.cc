@@ -83,6 +83,7 @@ class Grammar {
     add_sessions();
     for (const auto& control : kControls) add_control(control);
     add_check();
+    add_doctor();
     add_adapter_tools();
   }
 
@@ -237,6 +238,14 @@ class Grammar {
     auto& command = verb(Verb::check, "check", "Check a configuration.", kCheckExamples);
     command.add_option("FILE", options_.host.config, "The configuration [PONS_CONFIG]; without one: the built-in default.")->type_name("");
     command.add_flag("--json", options_.json, "Print the effective configuration as one line of JSON.");
+  }
+
+  void add_doctor() {
+    auto& command = verb(Verb::doctor, "doctor", "What is wrong with this machine, the configuration, the adapters, and what mends it.",
+                         kDoctorExamples);
+    command.add_option("-c,--config", options_.host.config, "The configuration [PONS_CONFIG].")->type_name("FILE");
+    add_name(command, "Name of the host: of its socket and its state.");
+    add_json(command);
   }
 
   void add_adapter_tools() {
