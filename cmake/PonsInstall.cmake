@@ -5,9 +5,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 install(TARGETS pons RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-# The Python SDK: the host puts this folder on the path of workers in Python. A program in the build folder finds the sources.
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/worker/python/pons DESTINATION ${CMAKE_INSTALL_DATADIR}/pons/python
-  FILES_MATCHING PATTERN "*.py" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)
+# A program in the build folder finds the sources of the Python SDK beside itself.
 file(RELATIVE_PATH sdk ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR}/worker/python)
 file(CREATE_LINK ${sdk} ${PROJECT_BINARY_DIR}/python SYMBOLIC)
 install(TARGETS pons_protocol pons_asio pons_transport pons_worker pons_client
@@ -16,7 +14,6 @@ install(TARGETS pons_protocol pons_asio pons_transport pons_worker pons_client
 foreach(layer protocol worker clients/cpp)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${layer}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/pons/${layer} FILES_MATCHING PATTERN "*.h")
 endforeach()
-
 
 # The Python SDK, which the host puts on the path of workers in Python; also for `pip install`.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/worker/python/ DESTINATION ${CMAKE_INSTALL_DATADIR}/pons/python

@@ -8,6 +8,7 @@
 
 #include "host/command_args.h"
 #include "host/config/changes.h"
+#include "host/config/preflight.h"
 #include "host/host_impl.h"
 
 namespace pons {
@@ -70,7 +71,30 @@ Pool& Host::Impl::add_pool(const AdapterConfig& adapter) {
   pool->keep_snapshots(state_ != nullptr ? state_->snapshots() : std::string());
   pool->use_cgroups(cgroups_);
   pool->serve_workers_by(*this);
+  pool->prepare_by(preparation(adapter));
   return *(pools_[adapter.pool.adapter] = std::move(pool));
+}
+
+/// What is to be looked at before each start of one of its workers; empty: nothing.
+Pool::Prepare Host::Impl::preparation(const AdapterConfig& adapter) {
+  if (!needs_preflight(adapter)) return {};
+  return [this, adapter = std::make_shared<const AdapterConfig>(adapter)](Preflighter::Done done) {
+    preflighter_.look(adapter, std::move(done));
+  };
+}
+
+/// Whoever adds or changes an adapter hears at once what it lacks.
+void Host::Impl::if_nothing_is_missing(std::shared_ptr<const AdapterConfig> adapter, Pool::Done done) {
+  if (!needs_preflight(*adapter)) return done({});
+  preflighter_.look(std::move(adapter), [this, done = std::move(done)](const Result<LaunchOptions>& launch) {
+    if (!launch) {
+      Error refusal = launch.error();
+      refusal.code = ErrorCode::invalid_configuration;
+      return done(std::move(refusal));
+    }
+    if (phase_ != Phase::serving) return done(Error{ErrorCode::shutting_down, "The host is shutting down"});
+    done({});
+  });
 }
 
 AdapterConfig& Host::Impl::config_of(const std::string& name) {
@@ -197,7 +221,12 @@ void Host::Impl::update_config(const OwnCall& call) {
   const auto& patch = value_arg(call.args, "patch", "a map of the keys that change");
   try {
     auto updated = std::make_shared<AdapterConfig>(patched_adapter(config_, config_of(name), patch, ConfigContext::of_process()));
-    reconfigure(pool, std::move(updated), answer_with_state(call, name));
+    if_nothing_is_missing(updated, [this, name, updated, answer = answer_with_state(call, name)](const Result<void>& fit) {
+      if (!fit) return answer(fit.error());
+      Pool* const found = pool_named(name);
+      if (found == nullptr) return answer(unknown_namespace(name));
+      reconfigure(*found, updated, answer);
+    });
   } catch (const ConfigError& error) {
     throw Exception(refused(error, "patch", patch));
   }
@@ -205,7 +234,7 @@ void Host::Impl::update_config(const OwnCall& call) {
 
 void Host::Impl::reconfigure(Pool& pool, std::shared_ptr<const AdapterConfig> adapter, Pool::Done done) {
   const auto& wanted = *adapter;
-  pool.reconfigure(wanted.pool, translation(wanted.errors),
+  pool.reconfigure(wanted.pool, translation(wanted.errors), preparation(wanted),
                    [this, adapter = std::move(adapter), done = std::move(done)](Result<void> changed) {
                      if (changed && pool_named(adapter->pool.adapter) != nullptr) keep_config(*adapter);
                      done(std::move(changed));
@@ -228,15 +257,25 @@ void Host::Impl::register_bridge(const OwnCall& call) {
   const auto context = ConfigContext::of_process();
   const auto own_folder = config_.file.empty() ? context.current_dir : std::filesystem::path(config_.file).parent_path();
   try {
-    keep_config(added_adapter(config_, name, entry, folder ? std::filesystem::path(*folder) : own_folder, context));
+    auto adapter = std::make_shared<const AdapterConfig>(
+        added_adapter(config_, name, entry, folder ? std::filesystem::path(*folder) : own_folder, context));
+    if_nothing_is_missing(adapter, [this, name, adapter, answer = answer_with_state(call, name)](const Result<void>& fit) {
+      if (!fit) return answer(fit.error());
+      if (pool_named(name) != nullptr || leaving_.contains(name)) return answer(busy(name + " was registered meanwhile"));
+      enroll(*adapter, answer);
+    });
   } catch (const ConfigError& error) {
     throw Exception(refused(error, "config", entry));
   }
+}
+
+void Host::Impl::enroll(AdapterConfig adapter, const Pool::Done& answer) {
+  const auto name = adapter.pool.adapter;
+  keep_config(std::move(adapter));
   Pool& pool = add_pool(config_of(name));
   log_.info("adapter registered", {{"adapter", name}});
-  auto answer = answer_with_state(call, name);
   if (pool.options().lazy) return answer({});
-  pool.open([this, name, answer = std::move(answer)](const Result<void>& done) {
+  pool.open([this, name, answer](const Result<void>& done) {
     answer(done);
     const bool there = phase_ == Phase::serving && pool_named(name) != nullptr;
     if (!done && there) retire(name, Millis(0), [] {});  // as if it had not been asked for

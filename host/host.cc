@@ -46,6 +46,7 @@ Host::Impl::Impl(boost::asio::io_context& io, Config config, Log& log, std::stri
       instance_(std::move(instance)),
       reporter_(log, events_),
       launcher_(&watcher.groups()),
+      preflighter_(io),
       shutdown_timer_(io.get_executor()),
       child_ended_(io, SIGCHLD),
       watcher_(watcher),

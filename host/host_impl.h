@@ -16,6 +16,7 @@
 #include "host/event_bus.h"
 #include "host/host.h"
 #include "host/pool_reporter.h"
+#include "host/preflighter.h"
 #include "host/provider.h"
 #include "host/worker_caller.h"
 #include "pool/pool.h"
@@ -127,6 +128,9 @@ class Host::Impl final : private Connection::Service, private ReverseService {
   Pool::Done answer_with_state(const OwnCall& call, const std::string& name);
   Pool& pool_arg(const nlohmann::json& args);
   Pool& add_pool(const AdapterConfig& adapter);
+  Pool::Prepare preparation(const AdapterConfig& adapter);
+  void if_nothing_is_missing(std::shared_ptr<const AdapterConfig> adapter, Pool::Done done);
+  void enroll(AdapterConfig adapter, const Pool::Done& answer);
   AdapterConfig& config_of(const std::string& name);  ///< of a pool that there is
   void keep_config(AdapterConfig adapter);
   void retire(const std::string& name, Millis timeout, std::function<void()> gone);
@@ -163,6 +167,7 @@ class Host::Impl final : private Connection::Service, private ReverseService {
   EventBus events_;
   PoolReporter reporter_;
   PosixLauncher launcher_;
+  Preflighter preflighter_;
   ProcessSampler sampler_;
   std::map<std::string, std::unique_ptr<Pool>, std::less<>> pools_;
   std::map<std::string, Leaving, std::less<>> leaving_;  ///< removed: unknown to callers, until their last worker is gone

@@ -82,6 +82,7 @@ RequestKey Pool::submit_one(Message&& request, Reply reply, TimePoint now, const
   }
   dispatcher_.submit(std::move(job), now, actions_);
   apply(now);
+  if (state_ == PoolState::failed) look_again();
   return key;
 }
 
@@ -90,7 +91,7 @@ std::optional<Error> Pool::refusal(bool is_awaited) const {
   if (final_) return Error{ErrorCode::shutting_down, "The host is shutting down"};
   switch (mode_) {
     case Mode::serving:
-      if (state_ == PoolState::failed) return failed_error();
+      if (state_ == PoolState::failed && !unfit_) return failed_error();
       return std::nullopt;
     case Mode::draining:
     case Mode::closing:

@@ -41,6 +41,10 @@ class Pool final : public Callee, private WorkerProcess::Owner {
   using Reply = std::function<void(Result<Message>&&)>;
   using Translate = ErrorTranslation;
 
+  /// How a worker is started now, or why none can be: then `details.missing` says what to mend. Asked before each start; calls back at
+  /// once, or in a later turn of the loop. Empty: as the options say.
+  using Prepare = std::function<void(std::function<void(Result<LaunchOptions>)> done)>;
+
   /// Called once with the outcome of what an operator asked for: at once, or in a later turn of the loop.
   using Done = std::function<void(Result<void>)>;
 
@@ -77,6 +81,7 @@ class Pool final : public Callee, private WorkerProcess::Owner {
   void use_cgroups(CgroupTree& cgroups) { cgroups_ = &cgroups; }
   /// Who serves what the workers ask for; it outlives the pool.
   void serve_workers_by(ReverseService& service) { reverse_ = &service; }
+  void prepare_by(Prepare prepare) { prepare_ = std::move(prepare); }
 
   // ---- Requests
 
@@ -102,7 +107,7 @@ class Pool final : public Callee, private WorkerProcess::Owner {
   /// Done when so many workers serve, and the others are gone.
   void scale(std::size_t size, Done done);
   /// Other options; workers are restarted as by restart() if they are started otherwise. If that fails, the old options hold.
-  void reconfigure(PoolOptions options, Translate translate, Done done);
+  void reconfigure(PoolOptions options, Translate translate, Prepare prepare, Done done);
 
   // ---- The host's end
 
@@ -140,6 +145,7 @@ class Pool final : public Callee, private WorkerProcess::Owner {
     std::size_t memory = 0;  ///< bytes resident of its process group, as last sampled
     WorkerCgroup cgroup{};
     std::uint64_t generation = 0;  ///< of the options that it was started with
+    std::optional<Error> unfit{};  ///< why it could not even be tried
   };
   struct SlotRecord {
     std::uint64_t requests = 0, errors = 0, restarts = 0;
@@ -152,6 +158,7 @@ class Pool final : public Callee, private WorkerProcess::Owner {
     TimePoint deadline = TimePoint::max();
     std::optional<PoolOptions> old_options{};  ///< of reconfigure and scale: what holds if it fails
     Translate old_translate{};
+    Prepare old_prepare{};
   };
   struct Pending {
     Message message;
@@ -216,7 +223,9 @@ class Pool final : public Callee, private WorkerProcess::Owner {
   void review(TimePoint now = Clock::now());  ///< does what the staff machine said
   void perform(const Staff::Action& action, TimePoint now);
   void launch(WorkerKey key);
-  Result<SpawnSpec> spawn_spec(WorkerKey key, Member& member);
+  void start(WorkerProcess& worker, Result<LaunchOptions> launch);
+  void look_again();
+  Result<SpawnSpec> spawn_spec(WorkerKey key, Member& member, const LaunchOptions& launch);
   void take_exit(WorkerProcess& worker, const WorkerProcess::Exit& exit, const Member& member, TimePoint now);
   [[nodiscard]] std::string describe_exit(const WorkerProcess& worker, const WorkerProcess::Exit& exit) const;
   [[nodiscard]] Error crash_error(const WorkerProcess& worker, const WorkerProcess::Exit& exit, bool neighbour) const;
@@ -256,6 +265,7 @@ class Pool final : public Callee, private WorkerProcess::Owner {
   ProcessSampler& sampler_;
   PoolObserver& observer_;
   Translate translate_;
+  Prepare prepare_;
   std::mt19937_64 random_;
   Dispatcher dispatcher_;
   Staff staff_;
@@ -278,7 +288,10 @@ class Pool final : public Callee, private WorkerProcess::Owner {
   PoolState state_ = PoolState::idle;
   Mode mode_ = Mode::serving;
   std::optional<Operation> operation_;
-  Error failure_;  ///< why a failed pool has failed: what requests are refused with
+  Error failure_;       ///< why a failed pool has failed: what requests are refused with
+  bool unfit_ = false;  ///< it has failed as something is missing: its next request looks again
+  bool looking_ = false;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< for answers that come later than the pool's end
   std::function<void()> stopped_;
   bool final_ = false;                         ///< the host ends
   bool exported_all_ = false, hurry_ = false;  ///< while closing: sessions are being saved; there is no time for that

@@ -51,7 +51,10 @@ void Pool::finish(Result<void> outcome) {
   operation_.reset();
   if (!outcome && operation.old_options) {
     options_ = std::move(*operation.old_options);
-    if (operation.kind == Operation::Kind::reconfigure) translate_ = std::move(operation.old_translate);
+    if (operation.kind == Operation::Kind::reconfigure) {
+      translate_ = std::move(operation.old_translate);
+      prepare_ = std::move(operation.old_prepare);
+    }
     take_options();
     // Those that run by the refused options are replaced once more.
     for (auto& [key, member] : members_) {
@@ -159,12 +162,19 @@ void Pool::scale(std::size_t size, Done done) {
   review();
 }
 
-void Pool::reconfigure(PoolOptions options, Translate translate, Done done) {
+void Pool::reconfigure(PoolOptions options, Translate translate, Prepare prepare, Done done) {
   const bool start_anew = options.launch != options_.launch || options.limits != options_.limits || options.log_rate != options_.log_rate ||
                           options.timeouts.stop != options_.timeouts.stop;
-  if (!begin({.kind = Operation::Kind::reconfigure, .done = std::move(done), .old_options = options_, .old_translate = translate_})) return;
+  if (!begin({.kind = Operation::Kind::reconfigure,
+              .done = std::move(done),
+              .old_options = options_,
+              .old_translate = translate_,
+              .old_prepare = prepare_})) {
+    return;
+  }
   options_ = std::move(options);
   translate_ = std::move(translate);
+  prepare_ = std::move(prepare);
   if (start_anew) ++generation_;
   take_options();
   for (auto& [key, member] : members_) {

@@ -77,12 +77,46 @@ void Pool::launch(WorkerKey key) {
                                                  static_cast<WorkerProcess::Owner&>(*this));
   auto& member = members_.emplace(key, Member{process, Health({.interval = Millis{0}}, Clock::now())}).first->second;
   member.generation = generation_;
-  process->start(launcher_, spawn_spec(key, member));
-  observer_.worker_started(options_.adapter, *process);
+  if (!prepare_) return start(*process, options_.launch);
+  prepare_([this, weak = std::weak_ptr(process)](Result<LaunchOptions> launch) {
+    if (const auto worker = weak.lock()) start(*worker, std::move(launch));
+  });
 }
 
-Result<SpawnSpec> Pool::spawn_spec(WorkerKey key, Member& member) {
-  auto spec = worker_spawn_spec(options_, key, instance_);
+/// Now that it is known how. `launch` may also say why not.
+void Pool::start(WorkerProcess& worker, Result<LaunchOptions> launch) {
+  auto& member = members_.at(worker.key());
+  if (!launch) member.unfit = launch.error();
+  if (worker.state() != WorkerLife::State::starting) launch = Error{ErrorCode::shutting_down, "it was stopped before it was started"};
+  if (!launch) return worker.start(launcher_, launch.error());
+  worker.start(launcher_, spawn_spec(worker.key(), member, *launch));
+  observer_.worker_started(options_.adapter, worker);
+}
+
+/// Whether what was missing is there now: those who wait are served then, or hear what is missing.
+void Pool::look_again() {
+  if (std::exchange(looking_, true)) return;
+  prepare_([this, alive = std::weak_ptr(alive_)](const Result<LaunchOptions>& launch) {
+    if (alive.expired()) return;
+    looking_ = false;
+    if (!unfit_ || state_ != PoolState::failed) return;
+    if (launch) {
+      unfit_ = false;
+      staff_.open();
+    } else {
+      failure_ = launch.error();
+      failure_.code = ErrorCode::pool_failed;
+      dispatcher_.refuse_all(failed_error(), actions_);
+      apply();
+    }
+    review();
+  });
+}
+
+Result<SpawnSpec> Pool::spawn_spec(WorkerKey key, Member& member, const LaunchOptions& launch) {
+  auto options = options_;
+  options.launch = launch;
+  auto spec = worker_spawn_spec(options, key, instance_);
   if (cgroups_ != nullptr) {
     auto cgroup = cgroups_->make(worker_id(options_.adapter, key), options_.limits);
     if (!cgroup) return cgroup.error();
@@ -152,7 +186,7 @@ void Pool::on_worker_exited(WorkerProcess& worker, WorkerProcess::Exit exit) {
   if (exit.status.over_memory && exit.cause.empty()) exit.cause = "memory";
   auto& slot = slots_[key.slot];
   slot.last_exit = describe_exit(worker, exit);
-  observer_.worker_exited(options_.adapter, worker, exit, slot.last_exit);
+  if (!node.mapped().unfit) observer_.worker_exited(options_.adapter, worker, exit, slot.last_exit);
   const bool neighbour = dispatcher_.overdue(key);
   const auto& declared = worker.info().idempotent;
   const auto begun = dispatcher_.worker_down(
@@ -178,15 +212,17 @@ void Pool::take_exit(WorkerProcess& worker, const WorkerProcess::Exit& exit, con
   ++slot.restarts;
   ++restarts_total_;
   const auto what = "The worker " + worker.id() + (exit.was_ready ? " died: " : " did not start: ") + slot.last_exit;
-  const bool failed = staff_.died(key, {exit.was_ready, member.answered > 0, exit.uptime, exit.status.status}, now);
-  Error error{ErrorCode::worker_start_failed, what};
-  error.details = {{"worker", worker.id()}};
+  RestartPolicy::Exit end{exit.was_ready, member.answered > 0, exit.uptime, exit.status.status};
+  end.hopeless = member.unfit.has_value();
+  const bool failed = staff_.died(key, end, now);
+  Error error = member.unfit.value_or(Error{ErrorCode::worker_start_failed, what, {{"worker", worker.id()}}});
   if (exit.status.status >= 0) error.details["exit_status"] = exit.status.status;
   if (!exit.stderr_tail.empty()) error.details["stderr_tail"] = exit.stderr_tail;
   if (failed) {
     failure_ = error;
     failure_.code = ErrorCode::pool_failed;
-    update_state(what);
+    unfit_ = member.unfit.has_value();
+    update_state(member.unfit ? error.message : what);
   } else if (!exit.was_ready && staff_.hopeless()) {
     // It may start at the next attempt; who waits now should hear what is wrong rather than wait for that.
     dispatcher_.refuse_all(error, actions_);

@@ -15,7 +15,7 @@ RestartPolicy::Decision RestartPolicy::on_exit(std::uint32_t slot, const Exit& e
   if (exit.was_ready && exit.uptime >= options_.reset_after) restarts = 0;
   if (exit.spare) return {false, now + delay(restarts++)};
   const auto& fatal = options_.no_restart_on;
-  bool give_up = exit.status >= 0 && std::find(fatal.begin(), fatal.end(), exit.status) != fatal.end();
+  bool give_up = exit.hopeless || (exit.status >= 0 && std::find(fatal.begin(), fatal.end(), exit.status) != fatal.end());
   if (!exit.was_ready || (exit.uptime < options_.min_uptime && !exit.answered)) {
     while (!failed_starts_.empty() && now - failed_starts_.front() > options_.window) failed_starts_.pop_front();
     failed_starts_.push_back(now);

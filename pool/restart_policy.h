@@ -25,6 +25,7 @@ class RestartPolicy {
     Millis uptime{0};       ///< since it was ready
     int status = -1;        ///< exit status, -1 if it died otherwise
     bool spare = false;     ///< the pool does without it: beyond its size
+    bool hopeless = false;  ///< something that it needs is missing: starting again will not help
   };
   struct Decision {
     bool give_up = false;  ///< the pool has failed

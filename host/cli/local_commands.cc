@@ -7,6 +7,7 @@
 #include "host/cli/host_link.h"
 #include "host/cli/json_text.h"
 #include "host/cli/target.h"
+#include "host/config/preflight.h"
 #include "host/serve.h"
 
 namespace pons::cli {
@@ -14,6 +15,19 @@ namespace pons::cli {
 int run_check(const Options& options, const Surroundings& surroundings, Outputs outputs) {
   const auto config = load_chosen(options.host, surroundings);
   for (const auto& warning : config.warnings) outputs.err.write("warning: " + harmless(warning.to_string()) + "\n");
+  // What is missing of an adapter that nobody named is no fault of the configuration.
+  Interpreters interpreters;
+  std::vector<ConfigIssue> issues;
+  for (const auto& adapter : config.adapters) {
+    for (const auto& finding : preflight(adapter, interpreters)) {
+      if (adapter.named) {
+        issues.push_back(finding.as_issue());
+      } else {
+        outputs.err.write("warning: " + harmless(adapter.pool.adapter + ": " + finding.message + "; " + finding.remedy) + "\n");
+      }
+    }
+  }
+  if (!issues.empty()) throw ConfigError(std::move(issues));
   if (options.json) {
     outputs.out.write(one_line(to_json(config)) + "\n");
     return written(outputs);

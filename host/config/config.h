@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -15,7 +16,9 @@
 #include <utility>
 #include <vector>
 
+#include "host/config/adapter_folder.h"
 #include "host/config/error.h"
+#include "host/config/finding.h"
 #include "host/log.h"
 #include "pool/options.h"
 
@@ -54,9 +57,16 @@ struct AdapterConfig {
   std::vector<std::string> env_passthrough;
   std::vector<std::string> required_env;
   std::vector<std::string> required_packages;
-  std::string environment;        ///< absolute folder of the Python environment that its workers need (EnvironmentPlace); empty: none
-  std::vector<ErrorRule> errors;  ///< the longest pattern first; the first that matches counts
-  nlohmann::json written;         ///< all its layers in one entry, without built-in defaults, paths absolute
+  std::vector<Finding> missing_variables;     ///< those of required_env that do not reach its workers
+  std::string requirements;                   ///< absolute path of the requirements of its environment; empty: it needs none
+  std::string environment;                    ///< absolute folder of that environment (EnvironmentPlace); empty: it needs none
+  std::string python_sdk;                     ///< what was put first into its PYTHONPATH; empty: nothing
+  std::vector<ModelFile> models;              ///< that its workers need
+  std::string reference;                      ///< what `pons adapter` is to be told to mean it: a name, or its folder
+  std::map<std::string, ConfigIssue> places;  ///< where required_packages[i], requirements, models and command are said; without messages
+  bool named = true;                          ///< the configuration names it: it is not just there
+  std::vector<ErrorRule> errors;              ///< the longest pattern first; the first that matches counts
+  nlohmann::json written;                     ///< all its layers in one entry, without built-in defaults, paths absolute
 };
 
 struct Config {

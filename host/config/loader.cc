@@ -95,6 +95,7 @@ void ConfigLoader::load_bundled() {
       auto adapter = load_entry(name, folder.string(), issues);
       const bool taken = config_.find(name) != nullptr;
       if (taken) issues.push_back({(folder / "adapter.yaml").string(), 0, 0, "name", "the name \"" + name + "\" is taken already"});
+      if (adapter) adapter->named = false;
       if (adapter && issues.empty()) config_.adapters.push_back(std::move(*adapter));
     } catch (const ConfigError& e) {
       issues = e.issues();
@@ -182,8 +183,16 @@ std::optional<AdapterConfig> ConfigLoader::load_entry(const std::string& name, c
     check_options(adapter.options, options, layers, issues);
     out.pool.launch.options = options;
   }
-  if (in_environment) out.environment = place->folder().string();
-  set_python_path(out.pool.launch, target->folder && layers.at({"command"}) == own_command ? &adapter : nullptr);
+  if (in_environment) {
+    out.environment = place->folder().string();
+    out.requirements = adapter.requirements.string();
+    out.places["requirements"] = adapter.document.value_issue({"requirements"}, {});
+  }
+  out.places["command"] = layers.issue({"command"}, {});
+  out.models = adapter.models;
+  out.places["models"] = adapter.document.value_issue({"models"}, {});
+  out.reference = reference_of(adapter.folder);
+  set_python_path(out, target->folder && layers.at({"command"}) == own_command ? &adapter : nullptr);
   out.framework = target->folder ? adapter.name : name;
   out.description = adapter.description;
   out.version = adapter.version;
@@ -196,13 +205,24 @@ std::optional<AdapterConfig> ConfigLoader::load_entry(const std::string& name, c
   return out;
 }
 
+// The name by which everybody finds the adapter in that folder; else the folder.
+std::string ConfigLoader::reference_of(const fs::path& folder) const {
+  const std::string name = folder.filename().string();
+  const Result<fs::path> found = find_adapter(name, context_.adapter_path);
+  return found && *found == folder ? name : folder.string();
+}
+
 // `adapter`: whose own command it is; null: another's.
-void ConfigLoader::set_python_path(LaunchOptions& launch, const AdapterFolder* adapter) const {
+void ConfigLoader::set_python_path(AdapterConfig& config, const AdapterFolder* adapter) const {
+  LaunchOptions& launch = config.pool.launch;
   if (launch.command.empty() || !is_python(launch.command.front())) return;
   std::vector<fs::path> folders;
   const fs::path environment = environment_of(launch.command.front());
   const bool has_sdk = !environment.empty() && has_own_sdk(environment);
-  if (!has_sdk && !context_.python_sdk.empty()) folders.push_back(context_.python_sdk);
+  if (!has_sdk && !context_.python_sdk.empty()) {
+    folders.push_back(context_.python_sdk);
+    config.python_sdk = context_.python_sdk.string();
+  }
   const bool is_module = adapter != nullptr && !adapter->python.empty() && !adapter->python.ends_with(".py");
   if (is_module) folders.push_back(adapter->folder);  // wherever it runs
   prepend_python_path(launch.env, folders);

@@ -38,7 +38,8 @@ class ConfigLoader {
                                           Below below = Below::defaults);
   std::optional<AdapterTarget> target_of(const std::string& name, const nlohmann::json& entry, std::vector<ConfigIssue>& issues) const;
   [[nodiscard]] std::optional<AdapterTarget> resolve(const std::string& text, const ConfigPath& at, std::vector<ConfigIssue>& issues) const;
-  void set_python_path(LaunchOptions& launch, const AdapterFolder* adapter) const;
+  void set_python_path(AdapterConfig& config, const AdapterFolder* adapter) const;
+  [[nodiscard]] std::string reference_of(const std::filesystem::path& folder) const;
   void choose_default();
   [[nodiscard]] bool is_broken(const ConfigPath& path) const;
 

@@ -1,6 +1,7 @@
 #include "host/config/python_worker.h"
 
 #include <algorithm>
+#include <fstream>
 #include <system_error>
 
 #include "host/config/layers.h"
@@ -59,6 +60,24 @@ bool has_own_sdk(const fs::path& environment) {
     }
   }
   return false;
+}
+
+bool sees_system_packages(const fs::path& environment) {
+  std::ifstream file(environment / "pyvenv.cfg");
+  std::string line;
+  while (std::getline(file, line)) {
+    line.erase(std::remove_if(line.begin(), line.end(), [](char c) { return c == ' ' || c == '\t' || c == '\r'; }), line.end());
+    if (line == "include-system-site-packages=true") return true;
+  }
+  return false;
+}
+
+std::optional<fs::path> find_model_file(const ModelFile& model, const fs::path& adapter_folder, const std::vector<fs::path>& python_path) {
+  for (const fs::path& folder : model.package.empty() ? std::vector<fs::path>{adapter_folder} : python_path) {
+    std::error_code ignored;
+    if (fs::path file = folder / model.file; fs::is_regular_file(file, ignored)) return file;
+  }
+  return std::nullopt;
 }
 
 void prepend_python_path(Environment& env, const std::vector<fs::path>& folders) {

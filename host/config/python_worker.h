@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,6 +27,13 @@ std::vector<std::filesystem::path> site_packages(const std::filesystem::path& en
 
 /// Whether the Python SDK is installed in an environment.
 bool has_own_sdk(const std::filesystem::path& environment);
+
+/// Whether packages of the interpreter that the environment was made with count too.
+bool sees_system_packages(const std::filesystem::path& environment);
+
+/// The file of a model: in the adapter's folder, or in the first folder of its interpreter's path that has it; nothing: there is none.
+std::optional<std::filesystem::path> find_model_file(const ModelFile& model, const std::filesystem::path& adapter_folder,
+                                                     const std::vector<std::filesystem::path>& python_path);
 
 /// Prepends folders to PYTHONPATH in `env`, whose names are in order and stay so.
 void prepend_python_path(Environment& env, const std::vector<std::filesystem::path>& folders);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "host/config/worker_env.h"
+#include "host/environment/pep440.h"
 #include "host/units.h"
 #include "pool/cpu_set.h"
 #include "pool/process.h"
@@ -50,6 +51,7 @@ class Reader {
     if (value.is_array()) field = value.get<std::vector<std::string>>();
   }
 
+  [[nodiscard]] ConfigIssue place(const ConfigPath& path) const { return layers_.issue(path, {}); }
   [[nodiscard]] bool says(const ConfigPath& path) const { return !layers_.at(path).is_null(); }
   void issue(const ConfigPath& path, std::string message) { issues_.push_back(layers_.issue(path, std::move(message))); }
 
@@ -232,6 +234,18 @@ void read_launch(Reader& reader, const Layers& layers, const fs::path& made, Lau
   if (options.is_object()) launch.options = options;
 }
 
+void read_packages(Reader& reader, AdapterConfig& adapter) {
+  reader.texts({"required_packages"}, adapter.required_packages);
+  for (std::size_t i = 0; i < adapter.required_packages.size(); ++i) {
+    const ConfigPath path{"required_packages", std::to_string(i)};
+    const std::string& text = adapter.required_packages[i];
+    if (!PackageRequirement::parse(text)) {
+      reader.issue(path, "expected a package with or without versions, such as \"numpy\" or \"dspy>=3.0,<4\", got \"" + text + "\"");
+    }
+    adapter.places["required_packages[" + std::to_string(i) + "]"] = reader.place(path);
+  }
+}
+
 void read_environment(Reader& reader, const Layers& layers, const EnvLookup& host, AdapterConfig& adapter) {
   const json own = layers.at({"env"});
   for (const auto& [name, value] : own.items()) {
@@ -240,7 +254,6 @@ void read_environment(Reader& reader, const Layers& layers, const EnvLookup& hos
   }
   reader.texts({"env_passthrough"}, adapter.env_passthrough);
   reader.texts({"required_env"}, adapter.required_env);
-  reader.texts({"required_packages"}, adapter.required_packages);
   for (std::size_t i = 0; i < adapter.env_passthrough.size(); ++i) {
     if (is_reserved_variable(adapter.env_passthrough[i])) {
       reader.issue({"env_passthrough", std::to_string(i)}, "only the host sets " + adapter.env_passthrough[i]);
@@ -254,9 +267,19 @@ void read_environment(Reader& reader, const Layers& layers, const EnvLookup& hos
     const std::string& name = adapter.required_env[i];
     if (name == device || std::any_of(env.begin(), env.end(), [&](const auto& variable) { return variable.first == name; })) continue;
     const bool set = host(name).has_value();
-    reader.issue({"required_env", std::to_string(i)}, set ? name + " is set, but not handed on to the worker; name it in env_passthrough"
-                                                          : "expected the environment variable " + name + ", which is not set");
+    const bool passed = std::find(adapter.env_passthrough.begin(), adapter.env_passthrough.end(), name) != adapter.env_passthrough.end();
+    const std::string hand_on = "name it in env_passthrough";
+    Finding finding{"variable", name, "", "expected the environment variable " + name + ", which is not set",
+                    "run: export " + name + "=..."};
+    if (!set && !passed) finding.remedy += " and " + hand_on;
+    if (set) {
+      finding.message = "the environment variable " + name + " is set, but not handed on to the worker";
+      finding.remedy = hand_on;
+    }
+    finding.place = reader.place({"required_env", std::to_string(i)});
+    adapter.missing_variables.push_back(std::move(finding));
   }
+  read_packages(reader, adapter);
 }
 
 std::vector<ErrorRule> error_rules(const json& rules) {

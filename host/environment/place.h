@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 
 #include "host/config/config.h"
 
@@ -19,6 +20,9 @@ class EnvironmentPlace {
   /// Of the adapter of that name in that folder (absolute).
   EnvironmentPlace(const std::string& adapter, const std::filesystem::path& adapter_folder, const EnvLookup& env);
 
+  /// The one with that folder.
+  static EnvironmentPlace at(std::filesystem::path folder) { return EnvironmentPlace(std::move(folder)); }
+
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
   [[nodiscard]] std::filesystem::path current() const { return folder_ / "current"; }
   [[nodiscard]] std::filesystem::path lock() const { return folder_ / "lock"; }
@@ -26,6 +30,8 @@ class EnvironmentPlace {
   [[nodiscard]] std::filesystem::path interpreter() const { return current() / "bin" / "python"; }
 
  private:
+  explicit EnvironmentPlace(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
   std::filesystem::path folder_;
 };
 

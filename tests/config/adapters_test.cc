@@ -136,21 +136,19 @@ TEST_F(Adapters, WithoutAFileAllAreServedThatCanBe) {
   const Config config = default_config(context_);
   Lines names;
   for (const AdapterConfig& adapter : config.adapters) names.push_back(adapter.pool.adapter);
-  EXPECT_EQ(names, (Lines{"echo", "tree", "zebra"}));
+  EXPECT_EQ(names, (Lines{"echo", "needy", "tree", "zebra"}));
   EXPECT_EQ(config.find("echo")->folder, (root_ / "lib/echo").string());
   EXPECT_EQ(config.find("echo")->source, "");
   EXPECT_EQ(config.default_adapter, std::nullopt);
   EXPECT_EQ(config.file, "");
   Lines warnings;
   for (const ConfigIssue& warning : config.warnings) warnings.push_back(warning.to_string());
-  EXPECT_EQ(
-      warnings,
-      (Lines{(root_ / "lib/bad/adapter.yaml").string() +
-                 ":1:10: command: expected a list of texts, the program first, such as [./worker] or [python3, ./worker.py], got \"nope\" "
-                 "(the adapter bad is left out)",
-             (root_ / "lib/needy/adapter.yaml").string() +
-                 ":2:16: required_env[0]: expected the environment variable API_KEY, which is not set (the adapter needy is "
-                 "left out)"}));
+  EXPECT_EQ(warnings,
+            (Lines{(root_ / "lib/bad/adapter.yaml").string() +
+                   ":1:10: command: expected a list of texts, the program first, such as [./worker] or [python3, ./worker.py], got "
+                   "\"nope\" (the adapter bad is left out)"}));
+  ASSERT_EQ(config.find("needy")->missing_variables.size(), 1u);  // its requests get an error that says so
+  EXPECT_FALSE(config.find("needy")->named);
 }
 
 TEST_F(Adapters, TwoOfOneNameAreNotServedTwice) {

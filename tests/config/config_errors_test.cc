@@ -102,9 +102,6 @@ TEST_F(ConfigErrors, WhatIsWrongIsSaidWithPlaceAndExpectation) {
        {"pons.yaml:1:26: adapters.x.command[0]: expected a program, but " + root_.parent_path().string() + " is a folder"}},
       {"adapters: {x: {command: [run], working_dir: nope}}",
        {"pons.yaml:1:45: adapters.x.working_dir: expected a folder, but there is none at " + root + "/nope"}},
-      {"adapters:\n  x:\n    command: [run]\n    required_env:\n      - PRESENT\n      - API_KEY\n",
-       {"pons.yaml:5:9: adapters.x.required_env[0]: PRESENT is set, but not handed on to the worker; name it in env_passthrough",
-        "pons.yaml:6:9: adapters.x.required_env[1]: expected the environment variable API_KEY, which is not set"}},
       {"adapters: {x: {command: [run], pool: {queue_bytes: 5}}}",
        {"pons.yaml:1:52: adapters.x.pool.queue_bytes: expected a size such as 512KiB, 64MiB or 2GB, got 5 without a unit"}},
       {"adapters: {x: {command: [run], pool: {overflow: -1}}}",
@@ -194,8 +191,9 @@ TEST_F(ConfigErrors, JsonFilesAreHeldToTheSameSchema) {
 }
 
 TEST_F(ConfigErrors, WhatDefaultsSayWronglyIsReportedThere) {
-  EXPECT_EQ(issues("defaults:\n  required_env: [GONE]\nadapters: {x: {command: [run]}}"),
-            (Lines{"pons.yaml:2:18: defaults.required_env[0]: expected the environment variable GONE, which is not set"}));
+  EXPECT_EQ(issues("defaults:\n  required_packages: ['>3']\nadapters: {x: {command: [run]}}"),
+            (Lines{"pons.yaml:2:23: defaults.required_packages[0]: expected a package with or without versions, such as \"numpy\" or "
+                   "\"dspy>=3.0,<4\", got \">3\""}));
 }
 
 TEST_F(ConfigErrors, VeryLongTextsAreNoTroubleForTheSchema) {
