@@ -124,17 +124,29 @@ install_adapter() {
   local python
   use_own_state
   pons adapter install "$1" || return
-  [ -f "adapters/$1/requirements-test.txt" ] || return 0
   python=$(environment_python "$1") || return
+  if [ -f "adapters/$1/requirements-test.txt" ]; then
+    install_packages "$python" -r "adapters/$1/requirements-test.txt" || return
+  fi
+  # A model that is not to be had is no fault: its tests are not run then, and say so.
+  if [ -f "adapters/$1/requirements-model.txt" ]; then
+    install_packages "$python" --no-deps -r "adapters/$1/requirements-model.txt" || true
+  fi
+}
+
+# install_packages PYTHON ARGUMENTS...: into that environment.
+install_packages() {
+  local python=$1
+  shift
   if command -v uv >/dev/null; then
-    uv pip install --python "$python" -r "adapters/$1/requirements-test.txt"
+    uv pip install --python "$python" "$@"
   else
-    "$python" -m pip install --disable-pip-version-check -r "adapters/$1/requirements-test.txt"
+    "$python" -m pip install --disable-pip-version-check "$@"
   fi
 }
 
 # The interpreter of an adapter's environment.
-environment_python() { pons adapter info "$1" --json | sed -nE 's/.*"environment": *\{[^}]*"python": *"([^"]*)".*/\1/p' | grep .; }
+environment_python() { pons adapter info "$1" --json | sed -nE 's|.*"environment": *\{[^}]*"folder": *"([^"]*)".*|\1/bin/python|p' | grep .; }
 
 # test_adapter NAME
 test_adapter() {
