@@ -121,7 +121,6 @@ def test_of_a_prompt_that_is_cut_the_end_counts(worker: Client, models: Models, 
         ({"top_k": -1}, "/sampling/top_k"),
         ({"seed": -1}, "/sampling/seed"),
         ({"temperature": "hot"}, "/sampling/temperature"),
-        ({"heat": 1}, "/sampling/heat"),
     ],
 )
 def test_a_number_out_of_its_range_is_named(worker: Client, model: str, sampling: Any, path: str) -> None:
