@@ -40,7 +40,7 @@ struct WorkerStream {
   std::string_view adapter;
   std::string_view worker;  ///< its id
   int pid = 0;
-  std::string_view stream;  ///< "stdout" or "stderr"
+  std::string_view stream;  ///< "stdout", "stderr" or "stacks"
 };
 
 struct LogOptions {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cmath>
+#include <sstream>
 
 #include "protocol/document.h"
 
@@ -288,6 +289,7 @@ void Pool::expire(RequestKey key, WorkerKey worker_key, Error error) {
   }
   pending.stacks = true;
   worker->dump_stacks([this, key, worker_key, error = std::move(error)](const std::string& stacks) mutable {
+    log_stacks(worker_key, stacks);
     auto found = requests_.find(key);
     if (found == requests_.end()) return;
     found->second.stacks = false;
@@ -304,6 +306,17 @@ void Pool::expire(RequestKey key, WorkerKey worker_key, Error error) {
     }
     if (mode_ != Mode::serving) review();
   });
+}
+
+/// As if the worker had printed them: its deadline may have been nobody's fault but the caller's.
+void Pool::log_stacks(WorkerKey worker_key, std::string_view stacks) {
+  const auto* worker = find(worker_key);
+  if (worker == nullptr) return;
+  constexpr std::size_t kLogged = 16u << 10;  // the answer has them whole
+  std::istringstream lines{std::string(stacks.substr(0, kLogged))};
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) observer_.worker_line(options_.adapter, *worker, "stacks", line, false);
+  }
 }
 
 /// Tells the worker that nobody waits any more.

@@ -206,6 +206,7 @@ class Pool final : public Callee, private WorkerProcess::Owner {
   void dispatch(RequestKey key, WorkerKey worker, TimePoint now);
   Result<OutFrame> outgoing(Pending& pending, const WorkerProcess& worker, TimePoint now);
   void expire(RequestKey key, WorkerKey worker, Error error);
+  void log_stacks(WorkerKey worker, std::string_view stacks);
   void interrupt(RequestKey key, WorkerKey worker);
   std::uint64_t send_own(WorkerProcess& worker, std::string_view command, nlohmann::json args, Channel::OnReply on_reply = {});
   // and their replies (pool_replies.cc)

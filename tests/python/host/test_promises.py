@@ -267,6 +267,8 @@ def test_a_hang_is_told_with_the_name_of_the_function(serve: Serve) -> None:
     error = host.error("app:hang", timeout_ms=500)
     assert error["code"] == "deadline_exceeded"
     assert "the_function_that_hangs" in error["details"]["stack"]
+    line = host.wait_log("the_function_that_hangs")
+    assert line["stream"] == "stacks"
 
 
 @pytest.mark.parametrize(
@@ -301,7 +303,7 @@ def test_requests_that_wait_for_each_other_run_together(serve: Serve, declaratio
     assert len(set(results)) == 4
 
 
-def test_logging_reaches_the_log_of_the_host_with_request_and_logger(serve: Serve) -> None:
+def test_logging_reaches_the_log_of_the_host_with_level_logger_and_request(serve: Serve) -> None:
     host = serve("""
         import logging
 
@@ -315,7 +317,9 @@ def test_logging_reaches_the_log_of_the_host_with_request_and_logger(serve: Serv
             return "done"
     """)
     host.result("app:talk", meta={"correlation_id": "c-17"})
-    line = host.wait_log("a remark")
-    assert "c-17" in json.dumps(line)
-    assert "my.module" in json.dumps(line)
-    assert "KeyError" in json.dumps(host.wait_log("a failure"))
+    remark = host.wait_log("a remark")
+    assert (remark["level"], remark["message"], remark["logger"]) == ("warn", "a remark", "my.module")
+    assert (remark["command"], remark["correlation_id"]) == ("talk", "c-17")
+    failure = host.wait_log("a failure")
+    assert failure["level"] == "error"
+    assert failure["exception"].endswith("KeyError: 'inside'\n")
