@@ -8,7 +8,6 @@
 
 #include "host/command_args.h"
 #include "host/config/changes.h"
-#include "host/config/preflight.h"
 #include "host/host_impl.h"
 
 namespace pons {
@@ -71,29 +70,15 @@ Pool& Host::Impl::add_pool(const AdapterConfig& adapter) {
   pool->keep_snapshots(state_ != nullptr ? state_->snapshots() : std::string());
   pool->use_cgroups(cgroups_);
   pool->serve_workers_by(*this);
-  pool->prepare_by(preparation(adapter));
+  pool->prepare_by(preflighter_.preparation(adapter));
   return *(pools_[adapter.pool.adapter] = std::move(pool));
-}
-
-/// What is to be looked at before each start of one of its workers; empty: nothing.
-Pool::Prepare Host::Impl::preparation(const AdapterConfig& adapter) {
-  if (!needs_preflight(adapter)) return {};
-  return [this, adapter = std::make_shared<const AdapterConfig>(adapter)](Preflighter::Done done) {
-    preflighter_.look(adapter, std::move(done));
-  };
 }
 
 /// Whoever adds or changes an adapter hears at once what it lacks.
 void Host::Impl::if_nothing_is_missing(std::shared_ptr<const AdapterConfig> adapter, Pool::Done done) {
-  if (!needs_preflight(*adapter)) return done({});
-  preflighter_.look(std::move(adapter), [this, done = std::move(done)](const Result<LaunchOptions>& launch) {
-    if (!launch) {
-      Error refusal = launch.error();
-      refusal.code = ErrorCode::invalid_configuration;
-      return done(std::move(refusal));
-    }
-    if (phase_ != Phase::serving) return done(Error{ErrorCode::shutting_down, "The host is shutting down"});
-    done({});
+  preflighter_.check(std::move(adapter), [this, done = std::move(done)](Result<void> fit) {
+    if (fit && phase_ != Phase::serving) fit = Error{ErrorCode::shutting_down, "The host is shutting down"};
+    done(std::move(fit));
   });
 }
 
@@ -234,7 +219,7 @@ void Host::Impl::update_config(const OwnCall& call) {
 
 void Host::Impl::reconfigure(Pool& pool, std::shared_ptr<const AdapterConfig> adapter, Pool::Done done) {
   const auto& wanted = *adapter;
-  pool.reconfigure(wanted.pool, translation(wanted.errors), preparation(wanted),
+  pool.reconfigure(wanted.pool, translation(wanted.errors), preflighter_.preparation(wanted),
                    [this, adapter = std::move(adapter), done = std::move(done)](Result<void> changed) {
                      if (changed && pool_named(adapter->pool.adapter) != nullptr) keep_config(*adapter);
                      done(std::move(changed));

@@ -128,7 +128,6 @@ class Host::Impl final : private Connection::Service, private ReverseService {
   Pool::Done answer_with_state(const OwnCall& call, const std::string& name);
   Pool& pool_arg(const nlohmann::json& args);
   Pool& add_pool(const AdapterConfig& adapter);
-  Pool::Prepare preparation(const AdapterConfig& adapter);
   void if_nothing_is_missing(std::shared_ptr<const AdapterConfig> adapter, Pool::Done done);
   void enroll(AdapterConfig adapter, const Pool::Done& answer);
   AdapterConfig& config_of(const std::string& name);  ///< of a pool that there is

@@ -20,6 +20,21 @@ Preflighter::~Preflighter() {
   if (thread_) thread_->join();
 }
 
+Pool::Prepare Preflighter::preparation(const AdapterConfig& adapter) {
+  if (!needs_preflight(adapter)) return {};
+  return [this, adapter = std::make_shared<const AdapterConfig>(adapter)](Done done) { look(adapter, std::move(done)); };
+}
+
+void Preflighter::check(std::shared_ptr<const AdapterConfig> adapter, Pool::Done done) {
+  if (!needs_preflight(*adapter)) return done({});
+  look(std::move(adapter), [done = std::move(done)](const Result<LaunchOptions>& launch) {
+    if (launch) return done({});
+    Error refusal = launch.error();
+    refusal.code = ErrorCode::invalid_configuration;
+    done(std::move(refusal));
+  });
+}
+
 void Preflighter::look(std::shared_ptr<const AdapterConfig> adapter, Done done) {
   if (!thread_) thread_.emplace(1);
   asio::post(*thread_, [this, alive = std::weak_ptr(alive_), adapter = std::move(adapter), done = std::move(done)]() mutable {

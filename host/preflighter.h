@@ -9,7 +9,7 @@
 
 #include "host/config/config.h"
 #include "host/environment/interpreter.h"
-#include "pool/options.h"
+#include "pool/pool.h"
 #include "protocol/error.h"
 #include "protocol/transport/unique_fd.h"
 
@@ -22,11 +22,16 @@ class Preflighter {
   /// Does not wait for an interpreter that is being asked.
   ~Preflighter();
 
-  using Done = std::function<void(Result<LaunchOptions>)>;
-  /// How its workers are started now; or worker_start_failed with everything that is missing in details.missing.
-  void look(std::shared_ptr<const AdapterConfig> adapter, Done done);
+  /// How its workers are started now; or worker_start_failed with everything that is missing in details.missing. Empty if it needs
+  /// nothing that would have to be looked for.
+  Pool::Prepare preparation(const AdapterConfig& adapter);
+  /// The same for whoever adds or changes an adapter: invalid_configuration.
+  void check(std::shared_ptr<const AdapterConfig> adapter, Pool::Done done);
 
  private:
+  using Done = std::function<void(Result<LaunchOptions>)>;
+  void look(std::shared_ptr<const AdapterConfig> adapter, Done done);
+
   boost::asio::io_context& io_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   UniqueFd stop_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "host/cli/adapter_check.h"
+#include "host/cli/adapter_packages.h"
 #include "host/cli/call_args.h"
 #include "host/cli/control.h"
 #include "host/cli/doctor.h"
@@ -88,6 +89,10 @@ class Command {
       case Verb::check:
       case Verb::adapter_check:
       case Verb::doctor:
+      case Verb::adapter_install:
+      case Verb::adapter_list:
+      case Verb::adapter_info:
+      case Verb::adapter_new:
         return HostLink::Embedding::never;
     }
     return HostLink::Embedding::never;
@@ -126,6 +131,10 @@ class Command {
       case Verb::check:
       case Verb::adapter_check:
       case Verb::doctor:
+      case Verb::adapter_install:
+      case Verb::adapter_list:
+      case Verb::adapter_info:
+      case Verb::adapter_new:
         break;  // they talk to no host
     }
     return static_cast<int>(ExitStatus::usage);
@@ -245,6 +254,10 @@ int run_command(const Options& options, const Surroundings& surroundings, Output
   if (options.verb == Verb::serve) return run_serve(options, surroundings);
   if (options.verb == Verb::doctor) return run_doctor(options, surroundings, outputs);
   if (options.verb == Verb::adapter_check) return run_adapter_check(options, surroundings, outputs);
+  if (options.verb == Verb::adapter_install) return run_adapter_install(options, surroundings, outputs);
+  if (options.verb == Verb::adapter_list) return run_adapter_list(options, surroundings, outputs);
+  if (options.verb == Verb::adapter_info) return run_adapter_info(options, surroundings, outputs);
+  if (options.verb == Verb::adapter_new) return run_adapter_new(options, outputs);
   return Command(options, surroundings, outputs).run();
 }
 

@@ -55,6 +55,10 @@ std::string host_command(const Options& options) {
     case Verb::check:
     case Verb::adapter_check:
     case Verb::doctor:
+    case Verb::adapter_install:
+    case Verb::adapter_list:
+    case Verb::adapter_info:
+    case Verb::adapter_new:
       break;
   }
   return {};
@@ -138,6 +142,10 @@ std::string outcome_text(const Options& options, const json& answer, const std::
     case Verb::check:
     case Verb::adapter_check:
     case Verb::doctor:
+    case Verb::adapter_install:
+    case Verb::adapter_list:
+    case Verb::adapter_info:
+    case Verb::adapter_new:
       break;
   }
   return {};

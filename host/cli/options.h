@@ -33,7 +33,11 @@ enum class Verb : std::uint8_t {
   reload,
   check,
   adapter_check,
-  doctor
+  doctor,
+  adapter_install,
+  adapter_list,
+  adapter_info,
+  adapter_new
 };
 
 /// Which host a command talks to.
@@ -55,9 +59,14 @@ struct Options {
   std::vector<std::string> arguments{};  ///< of call and update, as given
   std::size_t size = 0;                  ///< of scale
   std::string file{};                    ///< of register
-  std::string target{};                  ///< of adapter check: a name or a path
-  std::string slow{};                    ///< of adapter check: a command that takes long; empty: none
-  std::vector<std::string> meta{};       ///< as given
+  std::string target{};                  ///< of the adapter commands: a name or a path
+  bool upgrade = false;                  ///< of adapter install, as the next
+  bool remove = false;
+  bool show_commands = false;       ///< of adapter info
+  std::string language = "python";  ///< of adapter new, as the next
+  std::string folder{};
+  std::string slow{};               ///< of adapter check: a command that takes long; empty: none
+  std::vector<std::string> meta{};  ///< as given
   std::optional<std::string> session_id{};
   std::optional<std::string> resource_id{};
   std::optional<std::chrono::milliseconds> timeout{};

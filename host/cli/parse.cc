@@ -5,6 +5,7 @@
 #include <functional>
 #include <utility>
 
+#include "host/cli/adapter_grammar.h"
 #include "host/cli/fault.h"
 #include "host/cli/help.h"
 #include "host/config/config.h"
@@ -249,9 +250,12 @@ class Grammar {
   }
 
   void add_adapter_tools() {
-    auto* tools = app_.add_subcommand("adapter", "Tools for those who write adapters.");
+    auto* tools = app_.add_subcommand("adapter", "Install, list, write and check adapters.");
     tools->footer(std::string(kExitStatuses));
     tools->require_subcommand(1);
+    add_adapter_packages(options_, [&](Verb which, const char* name, const char* text, std::string_view examples) -> CLI::App& {
+      return verb(which, name, text, examples, tools);
+    });
     add_adapter_check(*tools);
   }
 
@@ -311,6 +315,11 @@ void Grammar::explain(const CLI::ParseError& error) const {
   const auto& app = innermost();
   const auto see_help = "\n" + usage_of(app) + "\nTry: " + full_name(app) + " --help";
   const auto extras = app.remaining(true);
+  const auto commands = verb_names(app);
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr && !commands.empty() && !extras.empty() &&
+      !extras.front().starts_with("-")) {
+    throw Fault(ExitStatus::usage, "unknown command \"" + extras.front() + "\"" + did_you_mean(extras.front(), commands) + see_help);
+  }
   if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || extras.empty()) throw Fault(ExitStatus::usage, error.what() + see_help);
   const auto& first = extras.front();
   if (first.starts_with("-")) {
@@ -320,7 +329,7 @@ void Grammar::explain(const CLI::ParseError& error) const {
   std::string all;
   for (const auto& extra : extras) all += (all.empty() ? "\"" : ", \"") + extra + "\"";
   const std::string what = extras.size() == 1 ? "unexpected argument " : "unexpected arguments ";
-  throw Fault(ExitStatus::usage, what + all + did_you_mean(first, verb_names(app)) + see_help);
+  throw Fault(ExitStatus::usage, what + all + did_you_mean(first, commands) + see_help);
 }
 
 std::variant<Options, Notice> Grammar::parse(const std::vector<std::string>& arguments) {

@@ -61,13 +61,10 @@ class Reader {
     rest_.remove_prefix(n);
     return out;
   }
-  /// The number behind a word like `rc`, after a separator or not; without one it is 0.
+  /// The number behind a word like `rc`; a separator may stand before it, also where there is none: then it is 0.
   std::uint64_t take_suffix_number() {
-    const auto before = rest_;
     take_separator();
-    if (const auto number = take_number()) return *number;
-    rest_ = before;
-    return 0;
+    return take_number().value_or(0);
   }
 
  private:

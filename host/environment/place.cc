@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <system_error>
 
 namespace pons {
 namespace {
@@ -15,9 +16,17 @@ std::string hash_of(const std::string& text) {
   return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), hash, 16).ptr};
 }
 
+// However it was named.
+std::filesystem::path real_path(const std::filesystem::path& path) {
+  std::error_code failed;
+  const auto out = std::filesystem::weakly_canonical(path, failed);
+  return failed ? path : out;
+}
+
 }  // namespace
 
 EnvironmentPlace::EnvironmentPlace(const std::string& adapter, const std::filesystem::path& adapter_folder, const EnvLookup& env)
-    : folder_(std::filesystem::path(default_state_dir(".environments", env)) / (adapter + "-" + hash_of(adapter_folder.string()))) {}
+    : folder_(std::filesystem::path(default_state_dir(".environments", env)) /
+              (adapter + "-" + hash_of(real_path(adapter_folder).string()))) {}
 
 }  // namespace pons

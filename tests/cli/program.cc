@@ -75,9 +75,13 @@ Sandbox::~Sandbox() {
 pid_t Sandbox::begin(const Start& start) {
   std::vector<std::string> words{PONS_PROGRAM};
   words.insert(words.end(), start.arguments.begin(), start.arguments.end());
-  std::vector<std::string> variables{"XDG_RUNTIME_DIR=" + (folder_ / "run").string(), "XDG_STATE_HOME=" + (folder_ / "state").string(),
-                                     "TMPDIR=" + folder_.string(), std::string("PATH=") + std::getenv("PATH")};
-  for (const auto& [name, value] : start.env) variables.push_back(name + "=" + value);
+  auto env = start.env;  // what is there already is not replaced
+  env.insert({{"XDG_RUNTIME_DIR", (folder_ / "run").string()},
+              {"XDG_STATE_HOME", (folder_ / "state").string()},
+              {"TMPDIR", folder_.string()},
+              {"PATH", std::getenv("PATH")}});
+  std::vector<std::string> variables;
+  for (const auto& [name, value] : env) variables.push_back(name + "=" + value);
   auto argv = pointers(words);
   auto envp = pointers(variables);
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# install_test.sh CMAKE BUILD_FOLDER DEPENDENCIES: installs what was built, moves the tree, builds project/ against it by
+# install_test.sh CMAKE BUILD_FOLDER DEPENDENCIES PYTHON: installs what was built, moves the tree, builds project/ against it by
 # find_package(pons), and lets the installed `pons` run its worker.
 set -euo pipefail
-cmake=$1 build=$2 dependencies=$3
+cmake=$1 build=$2 dependencies=$3 python=$4
 project=$(cd "$(dirname "${BASH_SOURCE[0]}")/project" && pwd)
 
 # Nothing of a host that may run on this machine.
@@ -50,6 +50,20 @@ if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=cc
 pons=$folder/moved/bin/pons
 expect '"text":"Hello Ada"' "$pons" call --adapter "$folder/build/hello" greet name=Ada --json
 expect '"text":"hi"' "$pons" call echo:echo text=hi --json
+
+# What `pons adapter new` writes is right as it is written.
+export PATH=$folder/moved/bin:$PATH
+expect "made $folder/py-mood" "$pons" adapter new py-mood --dir "$folder"
+(cd "$folder/py-mood" && PYTHONPATH=$folder/moved/share/pons/python "$python" -m pytest -q -p no:cacheprovider) >"$folder/new-python.log" 2>&1
+expect '"text":"Hello Ada!"' "$pons" call --adapter "$folder/py-mood" greet name=Ada --json
+expect "made $folder/cpp-mood" "$pons" adapter new cpp-mood --lang cpp --dir "$folder"
+"$cmake" -S "$folder/cpp-mood" -B "$folder/cpp-mood/build" -G Ninja "-DCMAKE_PREFIX_PATH=$folder/moved;$dependencies" "${launcher[@]}" >"$folder/new-cpp.log" 2>&1
+"$cmake" --build "$folder/cpp-mood/build" >>"$folder/new-cpp.log" 2>&1
+"$cmake" -E chdir "$folder/cpp-mood/build" ctest --output-on-failure >>"$folder/new-cpp.log" 2>&1
+expect '"text":"Hello Ada!"' "$pons" call --adapter "$folder/cpp-mood" greet name=Ada --json
+for file in adapter config; do
+  "$python" -c 'import json, sys; json.load(open(sys.argv[1]))' "$folder/moved/share/pons/$file.schema.json"
+done
 
 # The same worker out of a configuration, called by a parent that was built on pons::client.
 printf 'adapters:\n  hello: {command: [%s]}\n' "$folder/build/hello" >"$folder/pons.yaml"
