@@ -7,6 +7,7 @@
 #include "host/cli/host_link.h"
 #include "host/cli/json_text.h"
 #include "host/cli/table.h"
+#include "host/config/preflight.h"
 #include "host/conformance/conformance.h"
 #include "host/nearest.h"
 #include "pool/process.h"
@@ -50,6 +51,14 @@ conformance::CheckOptions check_options(const Options& options, int in) {
   if (!args) throw Fault(ExitStatus::usage, args.error().message);
   check.slow = conformance::SlowRequest{options.slow, args->is_null() ? json::object() : std::move(*args)};
   return check;
+}
+
+/// As a host refuses to start it.
+void refuse_missing(const AdapterConfig& adapter) {
+  Interpreters interpreters;
+  std::string text;
+  for (const auto& finding : preflight(adapter, interpreters)) text += (text.empty() ? "" : "\n") + finding.as_issue().to_string();
+  if (!text.empty()) throw Fault(ExitStatus::usage, text);
 }
 
 struct Counts {
@@ -102,7 +111,9 @@ json document_of(const AdapterConfig& adapter, int level, const std::vector<Repo
 }  // namespace
 
 int run_adapter_check(const Options& options, const Surroundings& surroundings, Outputs outputs) {
-  const auto adapter = find_target(options, surroundings);
+  auto adapter = find_target(options, surroundings);
+  refuse_missing(adapter);
+  adapter.pool.launch = resolved_launch(adapter);
   const auto check = check_options(options, surroundings.in);
   const auto instance = random_token();
   auto watcher = Watcher::start(instance);  // what the worker has started goes with us, even if we are killed

@@ -13,7 +13,7 @@ namespace pons::doctor {
 /// Makes cgroups for a moment, to see whether that can be done. Before the process has threads.
 MachineFacts look_at_machine(const EnvLookup& env);
 
-/// Those of the configuration, then those that only lie on the search path.
+/// Those of the configuration, then those that only lie on the search path. Interpreters may be asked, by children of a moment.
 std::vector<AdapterFacts> look_at_adapters(const Config& config, const ConfigContext& context);
 
 /// The sockets in these folders.

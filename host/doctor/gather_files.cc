@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "host/config/adapter_folder.h"
+#include "host/config/preflight.h"
 #include "host/doctor/gather.h"
 #include "host/state_dir.h"
 #include "protocol/transport/unix_listener.h"
@@ -19,13 +20,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-AdapterFacts facts_of(const AdapterConfig& adapter, bool configured) {
+AdapterFacts facts_of(const AdapterConfig& adapter, bool configured, Interpreters& interpreters) {
   AdapterFacts facts;
   facts.name = adapter.pool.adapter;
   facts.folder = adapter.folder;
   facts.configured = configured;
   facts.wants_cpu_limit = adapter.pool.limits.cpu > 0;
   facts.wants_process_limit = adapter.pool.limits.processes > 0;
+  for (const auto& finding : preflight(adapter, interpreters)) facts.missing.push_back({finding.message, finding.remedy});
   return facts;
 }
 
@@ -65,13 +67,13 @@ SocketFacts look_at_socket(const std::string& path) {
 
 std::vector<AdapterFacts> look_at_adapters(const Config& config, const ConfigContext& context) {
   std::vector<AdapterFacts> all;
-  const bool chosen = !config.file.empty();
-  for (const auto& adapter : config.adapters) all.push_back(facts_of(adapter, chosen));
+  Interpreters interpreters;
+  for (const auto& adapter : config.adapters) all.push_back(facts_of(adapter, adapter.named, interpreters));
   for (const auto& [name, folder] : list_adapters(context.adapter_path)) {
     const auto same = [&](const AdapterFacts& facts) { return facts.folder == folder.string(); };
     if (std::any_of(all.begin(), all.end(), same)) continue;
     try {
-      all.push_back(facts_of(adapter_from_path(folder, context), false));
+      all.push_back(facts_of(adapter_from_path(folder, context), false, interpreters));
     } catch (const ConfigError& error) {
       AdapterFacts broken;
       broken.name = name;

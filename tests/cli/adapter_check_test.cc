@@ -84,6 +84,14 @@ TEST(AdapterCheck, WhatIsNotThereIsStatus2) {
   EXPECT_TRUE(contains(args.err, "--slow")) << args.err;
 }
 
+TEST(AdapterCheck, WhatTheWorkerLacksIsStatus2AndNamedWithItsRemedy) {
+  Sandbox sandbox;
+  sandbox.write_file("lab.yaml", "adapters:\n  mine:\n    adapter: " + std::string(PONS_ECHO_FOLDER) + "\n    required_env: [LAB_KEY]\n");
+  const auto ended = sandbox.run({"adapter", "check", "mine", "-c", "lab.yaml"});
+  EXPECT_EQ(ended.status, 2) << ended.out;
+  EXPECT_TRUE(contains(ended.err, "LAB_KEY")) << ended.err;
+}
+
 TEST(AdapterCheck, ANameMayComeFromAConfiguration) {
   Sandbox sandbox;
   sandbox.write_file("lab.yaml", "adapters:\n  mine:\n    adapter: " + std::string(PONS_ECHO_FOLDER) + "\n");

@@ -121,19 +121,24 @@ TEST(Gather, AdaptersOfTheConfigurationAndOfTheSearchPath) {
   context.env = [](const std::string&) { return std::nullopt; };
   context.adapter_path = {folder.path()};
   context.current_dir = folder.path();
-  const auto config = parse_config("adapters: {mine: {command: [/bin/true], limits: {cpu: 1}}}", folder / "pons.yaml", context);
+  const auto config = parse_config("adapters: {mine: {command: [/bin/true], limits: {cpu: 1}, required_env: [PONS_DOCTOR_KEY]}}",
+                                   folder / "pons.yaml", context);
   const auto adapters = look_at_adapters(config, context);
   ASSERT_EQ(adapters.size(), 3u);
   EXPECT_EQ(adapters[0].name, "mine");
   EXPECT_TRUE(adapters[0].configured);
   EXPECT_TRUE(adapters[0].wants_cpu_limit);
   EXPECT_FALSE(adapters[0].wants_process_limit);
+  ASSERT_EQ(adapters[0].missing.size(), 1u);
+  EXPECT_NE(adapters[0].missing[0].what.find("PONS_DOCTOR_KEY"), std::string::npos) << adapters[0].missing[0].what;
+  EXPECT_NE(adapters[0].missing[0].remedy, "");
   EXPECT_EQ(adapters[1].name, "bad");
   EXPECT_FALSE(adapters[1].configured);
   ASSERT_EQ(adapters[1].faults.size(), 1u);
   EXPECT_NE(adapters[1].faults[0].to_string().find("missing"), std::string::npos);
   EXPECT_EQ(adapters[2].name, "good");
   EXPECT_TRUE(adapters[2].faults.empty());
+  EXPECT_TRUE(adapters[2].missing.empty());
 }
 
 }  // namespace
