@@ -111,6 +111,7 @@ bool Pool::goes_to_all(const Envelope& envelope) const {
   if (name == "cleanup" || name == "get_stats") return true;
   const auto type = listed_type(name);
   if (type.empty() || envelope.resource_id || envelope.session_id) return false;
+  if (last_info_.is_null()) return false;  // nothing was made yet, and what it lists may be something else
   return lists_command(last_info_, "create_" + std::string(type.substr(0, type.size() - 1)));
 }
 

@@ -206,5 +206,11 @@ TEST(HostCommands, TheHostAnswersForADefaultThatIsNotThere) {
   EXPECT_EQ(code_of(client.call("echo")), "unknown_command");
 }
 
+TEST(Resources, AListingOfAnAdapterThatWasNeverStartedIsItsOwn) {
+  HostUnderTest host("adapters: {asking: {command: [" PONS_ASKING_WORKER "]}}\n");
+  auto client = host.connect();
+  EXPECT_EQ(result_of(client.call("asking:list_planets")), json::object());  // perhaps no resources: nothing is merged
+}
+
 }  // namespace
 }  // namespace pons::test
