@@ -113,7 +113,10 @@ def adapters(root: Schema) -> str:
     schema: Schema = json.loads(ADAPTER_SCHEMA.read_text(encoding="utf-8"))
     schema["definitions"].update(root["definitions"])
     option = without_inner_keys(schema["definitions"]["option"], ("items",))
-    option["properties"]["properties"] = {"type": "object", "description": option["properties"]["properties"]["description"]}
+    option["properties"]["properties"] = {
+        "type": "object",
+        "description": option["properties"]["properties"]["description"],
+    }
     parts = [
         (DOCS / "adapters.head.md").read_text(encoding="utf-8").rstrip(),
         "## Keys of adapter.yaml",

@@ -1,6 +1,7 @@
 """The reference of the Python measurement: what a loop in plain Python costs behind a bare relay.
 
-It reads a frame on descriptor 0, decodes it, answers with its args, and knows nothing else: no checks, no commands, no deadlines.
+It reads a frame on descriptor 0, decodes it, answers with its args, and knows nothing else: no checks, no commands,
+no deadlines.
 """
 
 import json

@@ -3,12 +3,13 @@
 
 Usage: pep440_against_packaging.py PROBE [SEED]
 
-PROBE is tests/config/pep440_probe.cc: it reads lines "VERSION<TAB>VERSION<TAB>CONDITION" and answers each with the order of the two and whether the
-condition allows the first, "-" for what it cannot read.
+PROBE is tests/config/pep440_probe.cc: it reads lines "VERSION<TAB>VERSION<TAB>CONDITION" and answers each with the
+order of the two and whether the condition allows the first, "-" for what it cannot read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import random
 import subprocess
 import sys
@@ -20,7 +21,9 @@ CASES = 20000
 
 
 def some_version(rng: random.Random) -> str:
-    text = rng.choice(["", "", "", "v", "1!"]) + ".".join(str(rng.choice([0, 0, 1, 2, 10])) for _ in range(rng.randint(1, 4)))
+    text = rng.choice(["", "", "", "v", "1!"]) + ".".join(
+        str(rng.choice([0, 0, 1, 2, 10])) for _ in range(rng.randint(1, 4))
+    )
     text += rng.choice(["", "", "", "a1", "-b.2", "RC1", ".pre", "c", "_alpha"])
     text += rng.choice(["", "", "", ".post1", "-1", "rev2", ".r"])
     text += rng.choice(["", "", "", ".dev1", "dev"])
@@ -34,10 +37,8 @@ def some_condition(rng: random.Random) -> str:
         version = ".".join(str(rng.choice([0, 1, 2, 10])) for _ in range(rng.randint(1, 3))) + ".*"
     operator = rng.choice(["==", "!=", "<", "<=", ">", ">=", "~="])
     if operator == "~=":  # of which `packaging` takes only normal forms apart as it should
-        try:
+        with contextlib.suppress(InvalidVersion):
             version = str(Version(version))
-        except InvalidVersion:
-            pass
     return operator + version
 
 
@@ -63,7 +64,9 @@ def main() -> int:
             continue
         cases.append(case)
     text = "".join("\t".join(case) + "\n" for case in cases)
-    answers = subprocess.run([sys.argv[1]], input=text, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
+    answers = subprocess.run(
+        [sys.argv[1]], input=text, capture_output=True, text=True, check=True, timeout=60
+    ).stdout.splitlines()
     wrong = [(case, answer, expected(*case)) for case, answer in zip(cases, answers) if answer != expected(*case)]
     for case, answer, right in wrong[:20]:
         print(f"{case}: {answer!r}, packaging says {right!r}")

@@ -1,4 +1,4 @@
-"""One host that serves all adapters that there are: the C++ ones, the frameworks in their environments, and a worker of ten lines."""
+"""One host that serves all adapters there are: in C++, the frameworks in their environments, a worker of ten lines."""
 
 from __future__ import annotations
 

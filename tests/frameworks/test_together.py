@@ -7,6 +7,7 @@ import signal
 from typing import Any
 
 import pytest
+
 from host import Host, wait_for_end
 
 MODEL = "all-minilm-l6-v2"

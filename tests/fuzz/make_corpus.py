@@ -14,17 +14,21 @@ LONGEST = 2048
 JSON_FIRST = b"{ \t\r\n"
 
 EXTRA = {
-    "json-reply": b'{"id":7,"success":true,"result":{"resource_id":"m-1","x":[1,2.5e3,"\\ud83d\\ude00"]},"timestamp":"t"}',
+    "json-reply": b'{"id":7,"success":true,"result":{"resource_id":"m-1",'
+    b'"x":[1,2.5e3,"\\ud83d\\ude00"]},"timestamp":"t"}',
     "json-failed": b'{"id":"a","success":false,"error":"No: x","code":"mine","retryable":false,"details":{"type":"E"}}',
     "json-partial": b'{"id":1,"success":true,"partial":true,"seq":3,"result":null}',
     "json-progress": b'{"id":1,"success":true,"partial":true,"progress":{"done":1}}',
     "json-event": b'{"event":"worker.exited","seq":12,"data":{}}',
-    "json-reverse": b'{"id":1,"parent_id":7,"command":"a:b","session_id":"s","resource_id":"r","idempotent":true,"meta":{}}',
-    "msgpack-reply": b"\x83\xa2id\x07\xa7success\xc3\xa6result\x82\xabresource_id\xa3m-1\xa1x\x92\xcb\x3f\xf8\0\0\0\0\0\0\xd9\x01y",
+    "json-reverse": b'{"id":1,"parent_id":7,"command":"a:b",'
+    b'"session_id":"s","resource_id":"r","idempotent":true,"meta":{}}',
+    "msgpack-reply": b"\x83\xa2id\x07\xa7success\xc3\xa6result\x82\xabresource_id\xa3m-1"
+    b"\xa1x\x92\xcb\x3f\xf8\0\0\0\0\0\0\xd9\x01y",
     "msgpack-failed": b"\x85\xa2id\xa1a\xa7success\xc2\xa5error\xa1E\xa4code\xa4mine\xa7details\x80",
     "msgpack-partial": b"\x84\xa2id\xcd\x01\x00\xa7success\xc3\xa7partial\xc3\xa3seq\x03",
     "msgpack-event": b"\x82\xa5event\xa1e\xa3seq\xd0\x05",
-    "msgpack-reverse": b"\x86\xa2id\x01\xa9parent_id\x07\xa7command\xa3a:b\xaasession_id\xa1s\xabresource_id\xa1r\xaaidempotent\xc3",
+    "msgpack-reverse": b"\x86\xa2id\x01\xa9parent_id\x07\xa7command\xa3a:b"
+    b"\xaasession_id\xa1s\xabresource_id\xa1r\xaaidempotent\xc3",
 }
 
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""A parent application in Python, standard library only: it starts `pons serve --stdio` and talks to several adapters at once.
+"""A parent application in Python, standard library only: it starts `pons serve --stdio` and talks to several
+adapters at once.
 
     parent.py PONS CONFIG [--xgboost]
 
 Prints one line a check; ends 0 when all hold, else 1 with the check that failed.
 """
+
 import json
 import os
 import select
@@ -16,7 +18,7 @@ import threading
 DEADLINE = 30  # seconds that any wait may take
 
 
-# --- MessagePack, as much of it as a parent needs -----------------------------------------------------------------------------
+# --- MessagePack, as much of it as a parent needs -------------------------------------------------
 
 
 def pack(value):
@@ -38,7 +40,7 @@ def pack(value):
     if isinstance(value, dict):  # fixmap where it fits: the first byte tells the host the codec, and both forms must do
         head = bytes([0x80 | len(value)]) if len(value) < 16 else struct.pack(">BI", 0xDF, len(value))
         return head + b"".join(pack(k) + pack(v) for k, v in value.items())
-    raise TypeError("cannot pack %r" % (value,))
+    raise TypeError(f"cannot pack {value!r}")
 
 
 # First byte -> (kind, format of the number that follows: the value itself, or a length or count)
@@ -86,18 +88,20 @@ def unpack_from(data, at):
 def unpack(data):
     value, end = unpack_from(data, 0)
     if end != len(data):
-        raise ValueError("%d bytes behind the MessagePack value" % (len(data) - end))
+        raise ValueError(f"{len(data) - end} bytes behind the MessagePack value")
     return value
 
 
-# --- The host as a child process ----------------------------------------------------------------------------------------------
+# --- The host as a child process ------------------------------------------------------------------
 
 
 class Host:
     """`pons serve --stdio`: requests leave by send(), a thread collects the replies, wait() finds one by its id."""
 
     def __init__(self, pons, config):
-        self.process = subprocess.Popen([pons, "serve", "--stdio", "-c", config], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [pons, "serve", "--stdio", "-c", config], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         self.replies = []  # (codec, reply) in order of arrival
         self.arrival = threading.Condition()
         self.ended = False
@@ -137,16 +141,16 @@ class Host:
         """The reply to that id, and its codec; the reply is kept in `replies`."""
         with self.arrival:
             if not self.arrival.wait_for(lambda: self.find(ident) is not None or self.ended, DEADLINE):
-                fail("reply to request %r" % ident, "none within %d s" % DEADLINE)
+                fail(f"reply to request {ident!r}", f"none within {DEADLINE} s")
             place = self.find(ident)
         if place is None:
-            fail("reply to request %r" % ident, "the host ended without it")
+            fail(f"reply to request {ident!r}", "the host ended without it")
         return self.replies[place]
 
     def call(self, command, args=None, codec="json", **fields):
         reply_codec, reply = self.wait(self.send(command, args, codec, **fields))
         if reply_codec != codec:
-            fail("codec of the reply to " + command, "%s, asked in %s" % (reply_codec, codec))
+            fail("codec of the reply to " + command, f"{reply_codec}, asked in {codec}")
         return reply
 
     def exit_status(self):
@@ -154,31 +158,35 @@ class Host:
             return self.process.wait(DEADLINE)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return "none within %d s" % DEADLINE
+            return f"none within {DEADLINE} s"
 
 
-# --- Checks -------------------------------------------------------------------------------------------------------------------
+# --- Checks ---------------------------------------------------------------------------------------
 
 
 def fail(name, detail):
-    print("FAIL %s: %s" % (name, detail), flush=True)
+    print(f"FAIL {name}: {detail}", flush=True)
     os._exit(1)  # threads and a host may be waiting; the host sees us gone and ends
 
 
 def check(name, actual, expected):
     if actual != expected:
-        fail(name, "expected %r, got %r" % (expected, actual))
-    print("ok   %s" % name, flush=True)
+        fail(name, f"expected {expected!r}, got {actual!r}")
+    print(f"ok   {name}", flush=True)
 
 
 def check_calls(host):
     for codec in ("json", "msgpack"):
         args = {"text": "größer 🌉", "numbers": [0, -1, 2**40, 1.5], "none": None, "yes": True}
-        check("host:ping in %s" % codec, host.call("host:ping", codec=codec).get("success"), True)
-        check("echo:echo in %s" % codec, host.call("echo:echo", args, codec).get("result"), args)
-        check("bare:add in %s" % codec, host.call("bare:add", {"numbers": [1, 2, 39]}, codec).get("result"), {"sum": 42})
-        check("bare:reverse in %s" % codec, host.call("bare:reverse", {"text": "snop"}, codec).get("result"), {"text": "pons"})
-        check("the default adapter in %s" % codec, host.call("echo", args, codec).get("result"), args)
+        check(f"host:ping in {codec}", host.call("host:ping", codec=codec).get("success"), True)
+        check(f"echo:echo in {codec}", host.call("echo:echo", args, codec).get("result"), args)
+        check(f"bare:add in {codec}", host.call("bare:add", {"numbers": [1, 2, 39]}, codec).get("result"), {"sum": 42})
+        check(
+            f"bare:reverse in {codec}",
+            host.call("bare:reverse", {"text": "snop"}, codec).get("result"),
+            {"text": "pons"},
+        )
+        check(f"the default adapter in {codec}", host.call("echo", args, codec).get("result"), args)
     data = {"data": bytes(range(256)) * 16}
     check("binary data keeps its type", host.call("echo:echo", data, "msgpack").get("result"), data)
     refused = host.call("bare:reverse", data, "msgpack")
@@ -187,12 +195,12 @@ def check_calls(host):
 
 def check_common_commands(host):
     for adapter in ("echo", "bare"):
-        check("%s:ping" % adapter, host.call(adapter + ":ping").get("result", {}).get("status"), "ok")
+        check(f"{adapter}:ping", host.call(adapter + ":ping").get("result", {}).get("status"), "ok")
         commands = host.call(adapter + ":get_info").get("result", {}).get("commands", [])
-        check("%s:get_info lists commands" % adapter, bool(commands), True)
+        check(f"{adapter}:get_info lists commands", bool(commands), True)
         stats = host.call(adapter + ":get_stats").get("result", {})
-        check("%s:get_stats counts requests" % adapter, stats.get("requests_processed", 0) > 0, True)
-        check("%s:cleanup" % adapter, host.call(adapter + ":cleanup").get("success"), True)
+        check(f"{adapter}:get_stats counts requests", stats.get("requests_processed", 0) > 0, True)
+        check(f"{adapter}:cleanup", host.call(adapter + ":cleanup").get("success"), True)
     names = {framework["name"] for framework in host.call("host:list_frameworks")["result"]["frameworks"]}
     check("host:list_frameworks names both", {"echo", "bare"} <= names, True)
 
@@ -211,7 +219,11 @@ def check_errors(host):
     for codec in ("json", "msgpack"):
         for command, args, fields, code in cases:
             reply = host.call(command, args, codec, **fields)
-            check("%s %s gives %s in %s" % (command, fields or "", code, codec), (reply["success"], reply.get("code")), (False, code))
+            check(
+                "{} {} gives {} in {}".format(command, fields or "", code, codec),
+                (reply["success"], reply.get("code")),
+                (False, code),
+            )
     host.send_body(b'{"id": 5, "command": ')
     codec, reply = host.wait(0)
     check("half a JSON object gives bad_frame with id 0", (codec, reply.get("code")), ("json", "bad_frame"))
@@ -223,7 +235,11 @@ def check_order(host):
     fast = [host.send("echo:echo", {"n": n}, ("json", "msgpack")[n % 2]) for n in range(50)]
     other = [host.send("bare:add", {"numbers": [n, n]}, ("msgpack", "json")[n % 2]) for n in range(50)]
     check("50 pipelined echoes", [host.wait(i)[1].get("result") for i in fast], [{"n": n} for n in range(50)])
-    check("50 pipelined sums meanwhile", [host.wait(i)[1].get("result") for i in other], [{"sum": 2 * n} for n in range(50)])
+    check(
+        "50 pipelined sums meanwhile",
+        [host.wait(i)[1].get("result") for i in other],
+        [{"sum": 2 * n} for n in range(50)],
+    )
     check("the first request is still running", host.find(slow), None)
     check("host:cancel finds it", host.call("host:cancel", {"id": slow}).get("result", {}).get("found"), True)
     check("and it is answered", host.wait(slow)[1].get("code"), "cancelled")
@@ -242,7 +258,9 @@ def check_crash(host):
 
 def check_session(host):
     """A session stays on its worker, whatever the codec of a request."""
-    pids = [host.call("echo:whoami", codec=("json", "msgpack")[n % 2], session_id="s-1")["result"]["pid"] for n in range(10)]
+    pids = [
+        host.call("echo:whoami", codec=("json", "msgpack")[n % 2], session_id="s-1")["result"]["pid"] for n in range(10)
+    ]
     check("a session stays on one worker", len(set(pids)), 1)
     sessions = host.call("host:sessions")["result"]["sessions"]
     check("host:sessions shows it", [s["adapter"] for s in sessions if s["session_id"] == "s-1"], ["echo"])
@@ -250,12 +268,17 @@ def check_session(host):
 
 def check_model(host):
     """Trains a real model and predicts with it, while the other adapters work."""
-    training = host.send("xgboost:create_model", {"dataset": "iris", "params": {"max_depth": 3}, "rounds": 20, "seed": 7})
+    training = host.send(
+        "xgboost:create_model", {"dataset": "iris", "params": {"max_depth": 3}, "rounds": 20, "seed": 7}
+    )
     echo = host.send("echo:echo", {"meanwhile": True}, "msgpack")
     model = host.wait(training)[1]
     check("xgboost:create_model", model.get("success"), True)
     check("an echo meanwhile", host.wait(echo)[1].get("success"), True)
-    args = {"resource_id": model["result"]["resource_id"], "inputs": {"rows": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]}}
+    args = {
+        "resource_id": model["result"]["resource_id"],
+        "inputs": {"rows": [[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]]},
+    }
     first, second = (host.call("xgboost:execute_resource", args, codec) for codec in ("json", "msgpack"))
     check("xgboost:execute_resource", first.get("success"), True)
     predicted = first["result"]["predictions"]
@@ -276,12 +299,12 @@ def check_gone(name, watched):
     while left:
         ready = poll.poll(DEADLINE * 1000)
         if not ready:
-            fail(name, "still running: %s" % list(left))
+            fail(name, f"still running: {list(left)}")
         for descriptor, _ in ready:
             poll.unregister(descriptor)
             left = {pid: fd for pid, fd in left.items() if fd != descriptor}
             os.close(descriptor)
-    print("ok   %s" % name, flush=True)
+    print(f"ok   {name}", flush=True)
 
 
 def check_half_close(host):
@@ -303,11 +326,11 @@ def check_shutdown(host):
 
 
 def doomed(pons, config):
-    """The parent that check_killed_parent kills: tells the processes below it while a request runs, and stays until it is killed."""
+    """The parent that check_killed_parent kills: tells the processes below it while a request runs, and stays."""
     host = Host(pons, config)
     host.send("echo:sleep", {"ms": 600000})
     host.call("bare:ping")
-    print(json.dumps(worker_pids(host) + [host.process.pid]), flush=True)
+    print(json.dumps([*worker_pids(host), host.process.pid]), flush=True)
     sys.stdin.read()  # nothing comes; it ends if the test does
 
 

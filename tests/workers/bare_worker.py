@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """A worker that knows nothing of Pons: it reads a request on stdin, writes the reply on stdout, one after the other.
 
-A frame is a 32-bit big-endian length and a JSON object. It speaks no `protocol` in its ping and gives its errors no `code`.
+A frame is a 32-bit big-endian length and a JSON object. It speaks no `protocol` in its ping and gives its errors no
+`code`.
 """
+
 import json
 import os
 import struct
@@ -14,7 +16,7 @@ counts = {"requests_processed": 0, "errors": 0}
 
 
 def ping(args):
-    return {"status": "ok", "worker_id": args.get("worker_id", "bare-%d" % os.getpid())}
+    return {"status": "ok", "worker_id": args.get("worker_id", f"bare-{os.getpid()}")}
 
 
 def get_info(args):
@@ -44,9 +46,9 @@ COMMANDS = {f.__name__: f for f in (ping, get_info, get_stats, cleanup, reverse,
 def run(command, args):
     namespace, _, name = command.rpartition(":")
     if namespace not in ("", "bare", "common"):
-        raise ValueError("Unknown namespace: %s" % namespace)
+        raise ValueError(f"Unknown namespace: {namespace}")
     if name not in COMMANDS:
-        raise ValueError("Unknown command: %s" % name)
+        raise ValueError(f"Unknown command: {name}")
     return COMMANDS[name](args)
 
 
@@ -55,7 +57,11 @@ def serve(source, sink):
         request = json.loads(source.read(struct.unpack(">I", header)[0]))
         counts["requests_processed"] += 1
         try:
-            reply = {"id": request.get("id"), "success": True, "result": run(request["command"], request.get("args", {}))}
+            reply = {
+                "id": request.get("id"),
+                "success": True,
+                "result": run(request["command"], request.get("args", {})),
+            }
         except Exception as error:
             counts["errors"] += 1
             reply = {"id": request.get("id"), "success": False, "error": str(error) or type(error).__name__}

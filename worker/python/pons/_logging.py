@@ -40,7 +40,10 @@ def line_of(record: logging.LogRecord) -> bytes:
     if context is not None:
         fields["request"] = context.id
         fields["command"] = context.command
-        for key, value in (("correlation_id", context.meta.get("correlation_id")), ("session", context._request.session_id)):
+        for key, value in (
+            ("correlation_id", context.meta.get("correlation_id")),
+            ("session", context._request.session_id),
+        ):
             if value is not None:
                 fields[key] = value
     if record.exc_info and record.exc_info[1] is not None:

@@ -105,7 +105,7 @@ class Sessions:
             return self.export_hook(session_id, self.data(session_id))
         if session_id not in self._data and session_id in self._named:
             raise Error(
-                "Handlers ask for ctx.session_id and keep nothing in ctx.session, so a copy of it would not be the session: "
+                "Handlers ask for ctx.session_id and keep nothing in ctx.session, which then is no copy of it: "
                 "declare export_session and import_session, or App(..., snapshots=False)"
             )
         try:
