@@ -233,6 +233,7 @@ void Pool::take_exit(WorkerProcess& worker, const WorkerProcess::Exit& exit, con
 /// What requests to a failed pool are refused with.
 Error Pool::failed_error() const {
   auto error = failure_;
+  if (unfit_) return error;  // it is looked at again at once
   error.details["retry_after_ms"] = std::max<std::int64_t>(0, std::chrono::duration_cast<Millis>(staff_.trial_at() - Clock::now()).count());
   return error;
 }

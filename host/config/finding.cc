@@ -23,6 +23,7 @@ Error missing_error(ErrorCode code, const std::string& adapter, const std::vecto
   Error error{code, adapter + " cannot start: " + findings.front().message + "; " + findings.front().remedy};
   if (findings.size() > 1) error.message += " (and " + std::to_string(findings.size() - 1) + " more)";
   error.details = {{"missing", to_json(findings)}};
+  error.retryable = false;  // until somebody has mended it
   return error;
 }
 

@@ -247,6 +247,8 @@ TEST_F(AdapterPackages, AHostServesOnceWhatWasMissingIsThere) {
   const std::vector<std::string> call{"call", "-c", "pons.yaml", "mood:interpreter", "--json"};
   const auto refused = json::parse(pons(call).err);
   EXPECT_EQ(refused["code"], "pool_failed");
+  EXPECT_EQ(refused["retryable"], false);
+  EXPECT_FALSE(refused["details"].contains("retry_after_ms"));
   EXPECT_EQ(refused["details"]["missing"][0]["kind"], "environment");
   EXPECT_EQ(refused["details"]["missing"][0]["remedy"], "run: pons adapter install mood");
   EXPECT_EQ(json::parse(pons(call).err)["details"]["missing"].size(), 1u);
