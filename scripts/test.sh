@@ -123,25 +123,14 @@ use_own_state() {
 install_adapter() {
   local python
   use_own_state
-  pons adapter install "$1" || return
-  python=$(environment_python "$1") || return
-  if [ -f "adapters/$1/requirements-test.txt" ]; then
-    install_packages "$python" -r "adapters/$1/requirements-test.txt" || return
-  fi
   # A model that is not to be had is no fault: its tests are not run then, and say so.
-  if [ -f "adapters/$1/requirements-model.txt" ]; then
-    install_packages "$python" --no-deps -r "adapters/$1/requirements-model.txt" || true
-  fi
-}
-
-# install_packages PYTHON ARGUMENTS...: into that environment.
-install_packages() {
-  local python=$1
-  shift
+  pons adapter install "$1" --models || pons adapter install "$1" || return
+  [ -f "adapters/$1/requirements-test.txt" ] || return 0
+  python=$(environment_python "$1") || return
   if command -v uv >/dev/null; then
-    uv pip install --python "$python" "$@"
+    uv pip install --python "$python" -r "adapters/$1/requirements-test.txt"
   else
-    "$python" -m pip install --disable-pip-version-check "$@"
+    "$python" -m pip install --disable-pip-version-check -r "adapters/$1/requirements-test.txt"
   fi
 }
 

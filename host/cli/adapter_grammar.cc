@@ -8,6 +8,7 @@ constexpr std::string_view kInstallExamples =
     "PATH, else by python3 -m venv and pip, with your own settings of these. It is safe to interrupt and to repeat.\n"
     "\nExamples:\n"
     "  pons adapter install transformers\n"
+    "  pons adapter install transformers --models   and the packages with its models\n"
     "  pons adapter install ./sentiment             a folder\n"
     "  pons adapter install transformers --upgrade  anew, after its requirements have changed\n"
     "  pons adapter install transformers --remove\n";
@@ -37,7 +38,8 @@ void add_adapter_packages(Options& options, const AddVerb& add_verb) {
   add_target(install, options);
   auto* upgrade =
       install.add_flag("--upgrade", options.upgrade, "Anew, even if there is one; the old one serves until the new one is complete.");
-  install.add_flag("--remove", options.remove, "Remove it.")->excludes(upgrade);
+  auto* models = install.add_flag("--models", options.models, "Add the packages of its models, as adapter.yaml pins them.");
+  install.add_flag("--remove", options.remove, "Remove it.")->excludes(upgrade)->excludes(models);
   add_json(install, options);
 
   auto& list = add_verb(Verb::adapter_list, "list", "List the adapters that are installed.", kListExamples);

@@ -121,6 +121,7 @@ int report_install(const AdapterFolder& adapter, const std::optional<InstallResu
     if (result) {
       out["environment"] = result->environment.string();
       out.update({{"python", result->marker.python}, {"tool", result->marker.tool}, {"bytes", result->marker.bytes}});
+      out["added"] = result->models;
     }
     outputs.out.write(one_line(out) + "\n");
   } else {
@@ -128,8 +129,12 @@ int report_install(const AdapterFolder& adapter, const std::optional<InstallResu
     if (!result) {
       text += ": nothing to do, it has no requirements\n";
     } else {
-      text += (result->made ? ": environment made (" : ": nothing to do, its environment is ready (") + about_environment(result->marker) +
-              ")\n";
+      const bool idle = !result->made && result->models.empty();
+      text += (result->made ? ": environment made ("
+               : idle       ? ": nothing to do, its environment is ready ("
+                            : ": its environment is ready (") +
+              about_environment(result->marker) + ")\n";
+      for (const auto& model : result->models) text += "added " + harmless(model) + "\n";
       for (const auto& kept : result->kept)
         text += "note: a process still runs from " + harmless(kept.string()) + "; a later run removes it\n";
     }
@@ -190,7 +195,7 @@ int run_adapter_install(const Options& options, const Surroundings& surroundings
   EnvironmentInstaller installer(context.env, adapter.requirements, place_of(adapter, context), signals.fd(), progress);
   if (options.remove) return remove_environment(adapter, installer, options, outputs);
   if (adapter.requirements.empty()) return report_install(adapter, std::nullopt, options, outputs);
-  const auto result = installer.install(options.upgrade);
+  const auto result = installer.install(options.upgrade, options.models ? adapter.models : std::vector<ModelFile>());
   if (result) return report_install(adapter, *result, options, outputs);
   const int status = failed(result.error(), options, outputs);
   return result.error().code == ErrorCode::cancelled ? signals.exit_status() : status;

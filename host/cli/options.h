@@ -60,7 +60,8 @@ struct Options {
   std::size_t size = 0;                  ///< of scale
   std::string file{};                    ///< of register
   std::string target{};                  ///< of the adapter commands: a name or a path
-  bool upgrade = false;                  ///< of adapter install, as the next
+  bool upgrade = false;                  ///< of adapter install, as the next two
+  bool models = false;
   bool remove = false;
   bool show_commands = false;       ///< of adapter info
   std::string language = "python";  ///< of adapter new, as the next

@@ -184,22 +184,39 @@ Result<void> EnvironmentInstaller::make(const fs::path& folder, EnvironmentMarke
   const auto uv = find_program("uv");
   marker.tool = uv ? "uv" : "pip";
   marker.requirements = sha256_of_file(requirements_).value_or("");
-  const std::string list = requirements_.string();
   if (const auto made = uv ? run({*uv, "venv", "--python", "python3", folder.string()}, "uv venv")
                            : run({"python3", "-m", "venv", folder.string()}, "python3 -m venv");
       !made) {
     return made.error();
   }
-  if (const auto filled = uv ? run({*uv, "pip", "install", "--python", python.string(), "-r", list}, "uv pip install")
-                             : run({python.string(), "-m", "pip", "install", "--disable-pip-version-check", "-r", list}, "pip install");
-      !filled) {
-    return filled.error();
-  }
+  if (const auto filled = add_packages(folder, {"-r", requirements_.string()}); !filled) return filled.error();
   if (::access(python.c_str(), X_OK) != 0) return failed(marker.tool + " made no interpreter at " + python.string());
   marker.python = python_version(folder);
   marker.made = now_text();
   marker.bytes = bytes_in(folder);
   return write_file(EnvironmentMarker::file_in(folder), marker.to_json().dump() + "\n");
+}
+
+Result<void> EnvironmentInstaller::add_packages(const fs::path& folder, const std::vector<std::string>& what) {
+  const std::string python = folder / "bin" / "python";
+  const auto uv = find_program("uv");
+  std::vector<std::string> command{python, "-m", "pip", "install", "--disable-pip-version-check"};
+  if (uv) command = {*uv, "pip", "install", "--python", python};
+  command.insert(command.end(), what.begin(), what.end());
+  return run(command, uv ? "uv pip install" : "pip install");
+}
+
+Result<std::vector<std::string>> EnvironmentInstaller::add_models(const fs::path& folder, const std::vector<ModelFile>& models) {
+  std::vector<std::string> added;
+  for (const ModelFile& model : models) {
+    if (model.package.empty() || find_model_file(model, requirements_.parent_path(), site_packages(folder))) continue;
+    added.push_back(model.package + (model.version.empty() ? "" : "==" + model.version));
+  }
+  if (added.empty()) return added;
+  std::vector<std::string> what{"--no-deps"};
+  what.insert(what.end(), added.begin(), added.end());
+  if (const auto done = add_packages(folder, what); !done) return done.error();
+  return added;
 }
 
 Result<UniqueFd> EnvironmentInstaller::lock() {
@@ -229,7 +246,7 @@ std::vector<fs::path> EnvironmentInstaller::remove_others(const fs::path& keep) 
   return kept;
 }
 
-Result<InstallResult> EnvironmentInstaller::install(bool upgrade) {
+Result<InstallResult> EnvironmentInstaller::install(bool upgrade, const std::vector<ModelFile>& models) {
   const auto held = lock();
   if (!held) return held.error();
   InstallResult result;
@@ -237,6 +254,9 @@ Result<InstallResult> EnvironmentInstaller::install(bool upgrade) {
   result.before = judge(found);
   if (result.before == EnvironmentState::ready && !upgrade) {
     result.marker = *found.marker;
+    auto added = add_models(result.environment, models);
+    if (!added) return added.error();
+    result.models = std::move(*added);
     return result;
   }
   remove_others(result.environment);
@@ -244,7 +264,11 @@ Result<InstallResult> EnvironmentInstaller::install(bool upgrade) {
   for (const fs::path& folder : environments_in(place_.folder())) last = std::max(last, number_of(folder));
   const fs::path folder = place_.folder() / std::to_string(last + 1);
   auto made = make(folder, result.marker);
-  if (made) made = make_current(place_, folder);
+  if (made) {
+    auto added = add_models(folder, models);
+    if (added) result.models = std::move(*added);
+    made = added ? make_current(place_, folder) : Result<void>(added.error());
+  }
   if (!made) {
     std::error_code ignored;
     fs::remove_all(folder, ignored);

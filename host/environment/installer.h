@@ -24,7 +24,8 @@ namespace pons {
 
 struct InstallResult {
   EnvironmentState before = EnvironmentState::missing;
-  bool made = false;                  ///< a new one; false: there was nothing to do
+  bool made = false;                  ///< a new one; false: there was one
+  std::vector<std::string> models{};  ///< packages of models that were added, as `name==version`
   std::filesystem::path environment;  ///< links resolved
   EnvironmentMarker marker;
   std::vector<std::filesystem::path> kept;  ///< older ones from which something still runs
@@ -45,14 +46,16 @@ class EnvironmentInstaller {
   EnvironmentInstaller(const EnvLookup& env, std::filesystem::path requirements, EnvironmentPlace place, int stop_fd,
                        std::function<void(const std::string&)> progress);
 
-  /// Makes one unless there is one that is ready; `upgrade` makes one in any case. The error ends with the last lines of what uv or pip
-  /// said; code cancelled: interrupted.
-  Result<InstallResult> install(bool upgrade);
+  /// Makes one unless there is one that is ready; `upgrade` makes one in any case. Of `models` those packages that are not there are
+  /// added, without what they depend on. The error ends with the last lines of what uv or pip said; code cancelled: interrupted.
+  Result<InstallResult> install(bool upgrade, const std::vector<ModelFile>& models);
   /// Removes it, with everything that earlier runs have left. False: there was none. overloaded: a process runs from it, and it stays.
   Result<bool> remove();
 
  private:
   Result<void> make(const std::filesystem::path& folder, EnvironmentMarker& marker);
+  Result<void> add_packages(const std::filesystem::path& folder, const std::vector<std::string>& what);
+  Result<std::vector<std::string>> add_models(const std::filesystem::path& folder, const std::vector<ModelFile>& models);
   Result<void> run(const std::vector<std::string>& command, const std::string& what);
   std::optional<std::string> find_program(const std::string& name) const;
   std::vector<std::filesystem::path> remove_others(const std::filesystem::path& keep);

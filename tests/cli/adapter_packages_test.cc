@@ -16,8 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// Makes environments whose interpreter is the python3 of PATH. `pip install` does what the file `mode` says: it ends, it fails, or it
-// says that it is there and waits until it is killed.
+// Makes environments whose interpreter is the python3 of PATH. `pip install` does what the file `mode` says: it ends, it does nothing, it
+// fails, or it says that it is there and waits until it is killed.
 constexpr const char* kUv = R"sh(#!/bin/sh
 here=$(dirname "$0")
 echo "$*" >>"$here/asked"
@@ -30,6 +30,7 @@ if [ "$1" = venv ]; then
   exit 0
 fi
 case $(cat "$here/mode") in
+  nothing) exit 0 ;;
   fail)
     for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18; do echo "line $i"; done
     echo "no such package: nope" >&2
@@ -225,6 +226,24 @@ TEST_F(AdapterPackages, WhatAProcessRunsFromStaysUntilItHasEnded) {
   EXPECT_EQ(environments(), Names{"3"});
   EXPECT_TRUE(contains(install({"--remove"}).out, "environment removed"));
   EXPECT_TRUE(contains(install({"--remove"}).out, "there is no environment"));
+}
+
+TEST_F(AdapterPackages, ModelsAreAddedWhenAskedFor) {
+  adapter("requirements: requirements.txt\nmodels: [{name: m, package: tool, version: '1.0', file: tool/w.bin, optional: true}]\n");
+  requirements("nothing\n");
+  mode("nothing");
+  EXPECT_TRUE(contains(install().out, "model m (tool:tool/w.bin): not there (optional)"));
+  EXPECT_FALSE(contains(asked(), "--no-deps"));
+  mode("install");
+  const auto added = install({"--models"});
+  EXPECT_EQ(added.status, 0) << added.err;
+  EXPECT_TRUE(contains(added.out, "added tool==1.0\nmodel m (tool:tool/w.bin): ok")) << added.out;
+  EXPECT_TRUE(contains(asked(), "--no-deps tool==1.0")) << asked();
+  EXPECT_EQ(environments(), Names{"1"});  // the same one
+  EXPECT_TRUE(contains(install({"--models"}).out, "nothing to do"));
+  mode("fail");
+  EXPECT_EQ(install({"--models", "--upgrade"}).status, 1);
+  EXPECT_EQ(install({"--models", "--remove"}).status, 2);
 }
 
 TEST_F(AdapterPackages, AFailedUpgradeLeavesTheOldOne) {
