@@ -148,7 +148,7 @@ test_codecs() {
   local python
   use_own_state
   python=$(environment_python transformers) || return
-  "$python" -c 'import orjson' && cd tests/python && "$python" -m pytest -ra -q sdk/test_codec.py sdk/test_app.py sdk/test_sessions.py
+  "$python" -c "import orjson" && (cd tests/python && "$python" -m pytest -ra -q sdk/test_codec.py sdk/test_app.py sdk/test_sessions.py)
 }
 
 # All of them, and those that need nothing, in one host at once.

@@ -27,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-bool is_path(const std::string& target) { return target.find('/') != std::string::npos || target == "." || target == ".."; }
+bool is_folder_path(const std::string& target) { return target.find('/') != std::string::npos || target == "." || target == ".."; }
 
 ConfigContext context_for(const Surroundings& surroundings) {
   auto context = ConfigContext::of_process();
@@ -36,7 +36,7 @@ ConfigContext context_for(const Surroundings& surroundings) {
 }
 
 fs::path folder_of(const std::string& target, const ConfigContext& context) {
-  if (is_path(target)) {
+  if (is_folder_path(target)) {
     const auto found = adapter_target(absolute_from(context.current_dir, target));
     if (!found) throw Fault(ExitStatus::usage, found.error().message);
     if (!found->folder) throw Fault(ExitStatus::usage, target + ": expected an adapter's folder, with an adapter.yaml");
