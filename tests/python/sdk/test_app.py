@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import time
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, List
 
@@ -124,6 +126,61 @@ def test_what_ends_other_programs_is_an_error_reply(app: pons.App, kind: type) -
     error = failure(lambda: client.call("fail"))
     assert (error.code, error.details["type"]) == ("worker_error", kind.__name__)
     assert client.call("ping")["status"] == "ok"
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen(Exception):
+    number: int
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("it has no text")
+
+
+class Empty(pons.Error):
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "text"),
+    [
+        (Frozen(3), "worker_error", "3"),
+        (Mute(), "model_error", "Mute"),
+        (Empty(), "worker_error", "Empty was raised, and what it means could not be told: AttributeError: "),
+        (KeyError("x"), "worker_error", "KeyError was raised, and what it means could not be told: Zero"),
+        (pons.Error(["no text"], code=404, retryable="yes"), "404", "['no text']"),  # type: ignore[arg-type]
+    ],
+)
+def test_an_exception_that_makes_trouble_itself_is_answered_too(
+    app: pons.App, raised: Exception, code: str, text: str
+) -> None:
+    @app.command
+    def fail() -> None:
+        raise raised
+
+    app.translate_error(Mute, code="model_error")
+    app.translate_error(KeyError, translate=lambda error: 1 / 0)  # type: ignore[arg-type, return-value]
+    client = pons.testing.client(app)
+    reply = client.call_raw("fail")[-1]
+    assert (reply["code"], type(reply["retryable"])) == (code, bool)
+    assert text in reply["error"]
+    assert client.call("ping")["status"] == "ok"
+
+
+def test_a_function_with_arguments_given_ahead_is_what_it_was_made_of(app: pons.App) -> None:
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    def count(first: int, last: int) -> Iterator[int]:
+        yield from range(first, last)
+
+    app.command("add")(functools.partial(add, b=2))
+    app.command("count")(functools.partial(count, 1))
+    with pons.testing.client(app) as client:
+        assert client.call("add", a=1) == 3
+        assert list(client.stream("count", last=3)) == [1, 2]
 
 
 def test_endless_recursion_is_an_error_with_a_short_traceback(app: pons.App) -> None:

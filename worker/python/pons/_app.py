@@ -9,7 +9,7 @@ from ._arguments import inspect_handler
 from ._commands import Command, CommandTable, check_namespace
 from ._errors import Error
 from ._hooks import Hooks
-from ._replies import Translations
+from ._replies import Translations, message_of
 from ._resources import Resources, ResourceTypes
 from ._sessions import EndHook, ExportHook, ImportHook
 
@@ -221,7 +221,7 @@ class App:
         """
 
         def plain_translation(error: BaseException) -> Error:
-            return Error(str(error) or type(error).__name__, code=code, retryable=retryable)
+            return Error(message_of(error), code=code, retryable=retryable)
 
         self.translations.add(kind, translate if translate is not None else plain_translation)
 

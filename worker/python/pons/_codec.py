@@ -22,6 +22,7 @@ __all__ = ["JSON", "Codec", "RequestId", "by_name", "codec_names", "codec_of"]
 RequestId = Union[int, str]
 
 _LONG = re.compile(rb"[0-9]{19}")  # orjson makes a float of an integer above 64 bits
+_LONGEST = 600  # digits; below this no setting of Python refuses any
 _JSON_FIRST = frozenset(b"{ \t\n\r")
 _MSGPACK_FIRST = frozenset(range(0x80, 0x90)) | {0xDE, 0xDF}
 
@@ -36,6 +37,12 @@ class Codec:
     def decode(self, body: Union[bytes, memoryview]) -> Any:
         """Reads one document; raises ValueError for what is none."""
         raise NotImplementedError
+
+    def decode_shortened(self, body: bytes) -> Any:
+        """The document with 0 in place of the integers that have more digits than Python reads; raises ValueError if
+        something else is wrong with it.
+        """
+        return self.decode(body)
 
     def encode(self, document: Any) -> bytes:
         """Writes a plain document."""
@@ -52,6 +59,10 @@ class Codec:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+def _shortened(digits: str) -> int:
+    return int(digits) if len(digits) <= _LONGEST else 0
 
 
 def _json_encoder() -> Callable[[Any], str]:
@@ -83,6 +94,12 @@ class _Json(Codec):
                 if end == len(text):
                     return document
             return self._decoder.decode(text)
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
+
+    def decode_shortened(self, body: bytes) -> Any:
+        try:
+            return json.loads(str(body, "utf-8"), parse_int=_shortened, parse_constant=_no_constant)
         except RecursionError:
             raise ValueError("it is nested too deep") from None
 
@@ -158,13 +175,18 @@ def codec_of(body: bytes) -> Codec:
     raise Error(f"The body {what}", code="bad_frame")
 
 
+def _text_of(value: Any) -> str:
+    """Hosts take nothing but text here, whatever an Error was made with."""
+    return value if isinstance(value, str) else str(value)
+
+
 def error_document(request_id: RequestId, error: Error, retryable: bool, timestamp: str) -> Dict[str, Any]:
     """A failed reply before it is encoded."""
     document: Dict[str, Any] = {
         "id": request_id,
         "success": False,
-        "error": error.message,
-        "code": error.code,
+        "error": _text_of(error.message),
+        "code": _text_of(error.code),
         "retryable": retryable,
     }
     if error.details:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -32,6 +33,8 @@ def _check_name(name: str) -> None:
 
 def kind_of(function: Callable[..., Any]) -> str:
     """``plain``, ``generator``, ``coroutine`` or ``async_generator``."""
+    while isinstance(function, functools.partial):
+        function = function.func
     called: Any = function if inspect.isroutine(function) else type(function).__call__
     if inspect.iscoroutinefunction(called):
         return "coroutine"

@@ -18,9 +18,11 @@ __all__ = [
     "cancelled_error",
     "error_body",
     "error_of",
+    "message_of",
     "timestamp_now",
     "too_large",
     "trimmed_traceback",
+    "untold",
 ]
 
 _MAX_TRACEBACK = 6 << 10  # bytes, so that a log line of it stays below 8 KiB
@@ -107,7 +109,8 @@ def too_large(length: int, max_frame: int) -> Error:
     )
 
 
-def _message_of(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
+    """What it says, or else the name of its class."""
     try:
         text = str(error)
     except Exception:
@@ -124,12 +127,21 @@ def error_of(error: BaseException, request: Request, translations: Translations,
     if isinstance(error, Error):
         return error
     translated = translations.find(error)
-    result = translated if translated is not None else Error(_message_of(error))
+    result = translated if translated is not None else Error(message_of(error))
     details: Dict[str, Any] = {"type": class_name(type(error))}
     if debug:
         details["traceback"] = trimmed_traceback(error)
     result.details = {**details, **result.details}
     return result
+
+
+def untold(error: BaseException, problem: Exception) -> Error:
+    """For an exception whose own reply could not be made, because of the ``problem``."""
+    kind = class_name(type(error))
+    return Error(
+        f"{kind} was raised, and what it means could not be told: {type(problem).__name__}: {message_of(problem)}",
+        details={"type": kind},
+    )
 
 
 def _is_task_cancelled(error: BaseException) -> bool:
@@ -150,13 +162,12 @@ def error_body(codec: Codec, request_id: RequestId, error: Error, idempotent: bo
     retryable = error.retryable
     if retryable is None:
         retryable = error.code in _RETRY or (idempotent and error.code in _RETRY_IF_IDEMPOTENT)
-    document = error_document(request_id, error, retryable, timestamp_now())
+    document = error_document(request_id, error, bool(retryable), timestamp_now())
     try:
         return codec.encode(plain(document, binary=codec.binary))
     except Exception:
-        document["error"] = _repaired(str(error.message))
-        document["code"] = _repaired(str(error.code))
-        document["retryable"] = bool(retryable)
+        document["error"] = _repaired(document["error"])
+        document["code"] = _repaired(document["code"])
         document["details"] = {
             key: _repaired(value) for key, value in error.details.items() if type(key) is str and type(value) is str
         }

@@ -98,6 +98,19 @@ def _checked_id(value: Any, codec: Codec) -> RequestId:
     raise BadFrame("id must be an integer from 0 to 2^63-1 or a string of at most 128 bytes", "bad_request", codec)
 
 
+def _of_long_integers(body: bytes, codec: Codec, problem: str) -> Any:
+    """A good frame holds an integer with more digits than Python reads: whoever waits for its answer is told."""
+    try:
+        document = codec.decode_shortened(body)
+    except ValueError:
+        raise BadFrame(f"Bad {codec.name}: {problem}", "bad_frame", codec) from None
+    if type(document) is dict and "command" in document:
+        raise BadFrame(problem, "invalid_args", codec, _checked_id(document.get("id", 0), codec)) from None
+    if type(document) is dict and "success" in document:
+        return {"id": document.get("id"), "success": False, "error": problem, "code": "worker_error"}
+    return document
+
+
 def decode(body: bytes) -> Tuple[Dict[str, Any], Codec]:
     """The document of a frame, a dict, and its codec. Raises BadFrame."""
     try:
@@ -107,7 +120,7 @@ def decode(body: bytes) -> Tuple[Dict[str, Any], Codec]:
     try:
         document = codec.decode(body)
     except ValueError as error:
-        raise BadFrame(f"Bad {codec.name}: {error}", "bad_frame", codec) from None
+        document = _of_long_integers(body, codec, str(error))
     if type(document) is not dict:
         raise BadFrame("The body is no map", "bad_frame", codec)
     return document, codec
