@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import select
+import socket
+import time
 from typing import Callable
 
 import pytest
-from fake_host import FakeHost
+from fake_host import DEADLINE, FakeHost
 
 Start = Callable[..., FakeHost]
 
@@ -105,8 +108,9 @@ def test_a_handler_may_refuse_to_be_cancelled(start: Start) -> None:
         """
 @app.command
 def stubborn(ctx: pons.Context):
-    ctx.send_partial("running")
-    try: time.sleep(3600)
+    try:
+        ctx.send_partial("running")
+        time.sleep(3600)
     except pons.Cancelled: return [ctx.cancelled, "went on"]
 """
     )
@@ -179,3 +183,102 @@ def work(steps: int, ctx: pons.Context):
     assert cancelled > 0
     assert host.call("ping")["status"] == "ok"
     assert host.log() == ""
+
+
+def test_a_cancellation_that_goes_unnoticed_is_repeated(start: Start) -> None:
+    """As when its signal comes just before the system call that waits."""
+    host = start(
+        """
+import signal
+from pons._interrupt import CANCEL_SIGNAL
+@app.command
+def miss(ctx: pons.Context):
+    noticing = signal.getsignal(CANCEL_SIGNAL)
+    lost = []
+    def lose(*_):
+        lost.append(1)
+        if len(lost) == 3: signal.signal(CANCEL_SIGNAL, noticing)
+    signal.signal(CANCEL_SIGNAL, lose)
+    ctx.send_partial("running")
+    while True: time.sleep(3600)
+"""
+    )
+    for end in (host.cancel, lambda _: host.hang_up()):
+        request = host.send("miss", stream=True)
+        host.reply(request)
+        end(request)
+        assert host.reply(request)["code"] == "cancelled"
+    assert host.exit_status() == 0
+
+
+@pytest.mark.parametrize("parameters", ["", "tasks=2"])
+def test_an_asynchronous_generator_that_never_waits_is_cancelled_and_closed(start: Start, parameters: str) -> None:
+    host = start(
+        """
+@app.command
+async def count():
+    try:
+        while True: yield 1
+    finally:
+        print("closed")
+@app.command
+async def unsendable():
+    try:
+        yield object()
+    finally:
+        print("closed")
+""",
+        parameters,
+    )
+    request = host.send("count", stream=True)
+    host.reply(request)
+    cancel = host.send("common:cancel", {"id": request})
+    reply = host.reply(request)
+    end = time.monotonic() + DEADLINE
+    while reply.get("partial") and time.monotonic() < end:
+        reply = host.reply(request)
+    assert reply.get("code") == "cancelled"
+    assert host.reply(cancel)["result"] == {"found": True}
+    assert host.failure("unsendable", stream=True)["code"] == "worker_error"
+    assert host.log() == "closed\nclosed\n"
+
+
+def test_tasks_that_are_cancelled_while_they_begin_are_answered(start: Start) -> None:
+    host = start(
+        """
+import asyncio
+sys.setswitchinterval(1e-6)  # threads take turns as often as they can
+@app.command
+async def wait(): await asyncio.sleep(3600)
+""",
+        "tasks=64",
+    )
+    for _ in range(30):
+        requests = [host.send("wait") for _ in range(16)]
+        cancels = [host.send("common:cancel", {"id": request}) for request in requests]
+        for request, cancel in zip(requests, cancels):
+            assert host.reply(cancel)["result"]["found"] is True
+            assert host.reply(request)["code"] == "cancelled"
+
+
+@pytest.mark.parametrize("parameters", ["", "threads=2"])
+def test_a_host_that_cancels_and_does_not_read_is_not_answered_without_end(start: Start, parameters: str) -> None:
+    host = start(
+        """
+@app.command
+def fill(ctx: pons.Context):
+    ctx.send_partial("running")
+    while not ctx.cancelled: ctx.send_partial("x" * 100_000)
+""",
+        parameters,
+    )
+    request = host.send("fill", stream=True)
+    host.reply(request)
+    asked = b'{"id":5,"command":"common:cancel","args":{"id":"' + b"x" * 100 + b'"}}'
+    many = (len(asked).to_bytes(4, "big") + asked) * 400
+    sent = 0
+    while select.select([], [host.channel], [], 1.0)[1]:  # until it does not read any more
+        sent += host.channel.send(many, socket.MSG_DONTWAIT)
+        assert sent < 4 << 20
+    host.channel.close()
+    assert host.exit_status() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -100,9 +101,10 @@ def test_a_handler_that_does_not_return_when_the_host_is_gone_is_ended(start: St
         """
 @app.command
 def work(ctx: pons.Context):
-    ctx.send_partial("running")
     while True:
-        try: time.sleep(3600)
+        try:
+            ctx.send_partial("running")
+            time.sleep(3600)
         except pons.Cancelled: pass
 """
     )
@@ -110,6 +112,30 @@ def work(ctx: pons.Context):
     host.hang_up()
     assert host.exit_status() == 3
     assert "t: the host is gone, and what runs did not return within 1000 ms" in host.log()
+
+
+@pytest.mark.parametrize("parameters", ["", "threads=2"])
+def test_what_a_program_does_at_its_end_is_no_handler_that_does_not_return(start: Start, parameters: str) -> None:
+    host = start(
+        """
+import atexit
+@atexit.register
+def end():
+    while True: time.sleep(3600)
+@app.command
+def work(ctx: pons.Context):
+    try:
+        ctx.send_partial("running")
+        while True: time.sleep(0.001)
+    except pons.Cancelled:
+        time.sleep(0.2)
+""",
+        parameters,
+    )
+    host.reply(host.send("work", stream=True))
+    host.hang_up()
+    assert host.exit_status() == 0  # when its time for that is over
+    assert host.log() == ""
 
 
 def test_threads_that_outlive_their_handler_do_not_keep_the_process(start: Start) -> None:
@@ -177,6 +203,42 @@ def chunks(size: int):
     assert (error["id"], error["code"]) == (0, "frame_too_large")
 
 
+@pytest.mark.parametrize("parameters", ["", "threads=2"])
+def test_what_the_host_puts_into_a_frame_does_not_count_for_the_limit(start: Start, parameters: str) -> None:
+    host = start("@app.command\ndef size(text: str): return len(text)", parameters, handshake=False)
+    host.shake_hands(max_frame=10_000)
+    frame = {"id": 7, "command": "size", "session_id": "\x01" * 256}
+    room = 10_000 + 4096 - len(json.dumps({**frame, "args": {"text": ""}}))
+    host.send_frame({**frame, "args": {"text": "x" * room}})
+    assert host.reply(7)["result"] == room
+    host.send_frame({**frame, "args": {"text": "x" * (room + 1)}})
+    assert host.reply(0)["code"] == "frame_too_large"
+
+
+@pytest.mark.parametrize("parameters", ["", "threads=2"])
+def test_an_integer_that_python_does_not_read_fails_its_request_only(start: Start, parameters: str) -> None:
+    host = start(
+        """
+if hasattr(sys, "set_int_max_str_digits"): sys.set_int_max_str_digits(640)
+@app.command
+def ask(ctx: pons.Context):
+    try: return ctx.call("x:y")
+    except pons.Error as error: return error.code
+@app.command
+def size(number: int): return number.bit_length()
+""",
+        parameters,
+    )
+    limited = hasattr(sys, "set_int_max_str_digits")
+    digits = b"1" * 700
+    host.send_bytes(b'{"id":70,"command":"size","args":{"number":' + digits + b"}}")
+    reply = host.reply(70)
+    assert (reply.get("code") == "invalid_args") if limited else (reply["result"] == int(digits).bit_length())
+    request = host.send("ask")
+    host.send_bytes(b'{"id":%d,"success":true,"result":%b}' % (host.asked()["id"], digits))
+    assert host.reply(request)["result"] == ("worker_error" if limited else int(digits))
+
+
 def test_prints_of_any_kind_go_to_the_log_and_not_into_the_protocol(start: Start) -> None:
     for stdio in (False, True):
         host = start(
@@ -200,11 +262,14 @@ def say():
         assert sorted(host.log().split("\n")) == ["", "child", "error", "fd 1", "print", "puts"]
 
 
-def test_a_child_that_a_handler_forks_has_no_part_in_the_channel(start: Start) -> None:
+@pytest.mark.parametrize(("parameters", "kind"), [("", ""), ("threads=2", ""), ("", "async "), ("tasks=2", "async ")])
+def test_a_child_that_a_handler_forks_has_no_part_in_the_channel(start: Start, parameters: str, kind: str) -> None:
     host = start(
-        """
+        f"""
+import warnings
+warnings.simplefilter("ignore")  # newer Pythons say that threads are lost in it
 @app.command
-def fork(ctx: pons.Context):
+{kind}def fork(ctx: pons.Context):
     pid = os.fork()
     if pid == 0: return "child"
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -213,7 +278,8 @@ def leave():
     pid = os.fork()
     if pid == 0: time.sleep(3600)
     return pid
-"""
+""",
+        parameters,
     )
     request = host.send("fork")
     assert host.reply(request)["result"] == 0

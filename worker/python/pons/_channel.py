@@ -20,6 +20,15 @@ class Channel(NamedTuple):
     output: int
     on_stdio: bool
 
+    def poller(self, *, reading: bool, writing: bool) -> select.poll:
+        """Waits for what comes, or without ``reading`` only for the end; and for room, if ``writing``."""
+        incoming = select.POLLIN if reading else select.POLLRDHUP
+        poll = select.poll()
+        poll.register(self.input, incoming)
+        if writing:
+            poll.register(self.output, select.POLLOUT | (incoming if self.output == self.input else 0))
+        return poll
+
     def read_into(self, space: memoryview) -> int:
         """Blocks until something came; 0 at the end, also if the channel is broken."""
         while True:

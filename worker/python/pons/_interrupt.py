@@ -80,6 +80,16 @@ class Slot:
     def interrupt(self, request: Request) -> None:
         """Called by another thread, after ``request.cancelled`` was set."""
 
+    def repeat(self) -> bool:
+        """Interrupts again if the handler has not noticed; called by another thread, once in a while. Whether it has to
+        be called again.
+        """
+        request = self.armed
+        if request is None or not request.cancelled or not self._tokens:
+            return False
+        self.interrupt(request)
+        return True
+
     def _disarm(self) -> None:
         """Returns when nothing can come any more."""
         self.armed = None
@@ -101,7 +111,10 @@ class Slot:
 
 
 class MainSlot(Slot):
-    """The main thread. ``install()`` takes the signal."""
+    """The main thread. ``install()`` takes the signal.
+
+    One that comes just before a system call that waits is not noticed until that has returned: hence ``repeat()``.
+    """
 
     def install(self) -> None:
         """Must be called on the main thread."""

@@ -13,6 +13,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Coroutine, Optional, Tuple
 
 from ._channel import Channel
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["LOST_EXIT", "SPLICED", "MainLoop", "end_process"]
 
 _TICK = 0.004  # seconds
+_REPEAT = 100  # milliseconds until a handler that has not noticed its cancellation is interrupted again
 _END_GRACE = 1.0  # seconds for a handler to return after the end of the file
-_MAX_POSTED = 256 << 10  # bytes of replies to cancellations, while the host does not read
 LOST_EXIT = 3
-SPLICED = 1024  # by so much a frame of the host may be longer than its limit: it puts in an id and a time
+SPLICED = 4096  # bytes by which a frame of the host may exceed the limit: it puts in an id, a time and a session
 
 
 class _Stop(BaseException):
@@ -185,8 +186,11 @@ class MainLoop:
                 self._resting = False
             else:
                 self._bell.acquire(timeout=_TICK)
-        if not self._ended.acquire(timeout=_END_GRACE):
-            end_process(self._app.name)
+        end = time.monotonic() + _END_GRACE
+        while not self._ended.acquire(timeout=_REPEAT / 1000):
+            self._slot.repeat()
+            if time.monotonic() >= end:
+                end_process(self._app.name)
 
     def _read_in_turn(self) -> None:
         self._read_now = False
@@ -202,13 +206,10 @@ class MainLoop:
         unsent = self._outbox.flush_some()
         if self._outbox.is_broken:
             return self._end()
-        may_answer = self._outbox.posted_bytes <= _MAX_POSTED
-        poll = select.poll()
-        poll.register(self._channel.input, select.POLLIN if may_answer else select.POLLRDHUP)
+        may_answer = not self._outbox.is_full
+        poll = self._channel.poller(reading=may_answer, writing=unsent)
         poll.register(self._called_fd, select.POLLIN)
-        if unsent:
-            poll.register(self._channel.output, select.POLLOUT | (select.POLLIN if may_answer else select.POLLRDHUP))
-        for fd, events in poll.poll():
+        for fd, events in poll.poll(_REPEAT if self._slot.repeat() else None):
             if fd == self._called_fd:
                 os.read(fd, 64)
             elif fd == self._channel.input and events & ~select.POLLOUT:

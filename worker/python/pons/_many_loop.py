@@ -25,7 +25,7 @@ from ._interrupt import Slot, ThreadSlot
 from ._main_loop import SPLICED, end_process
 from ._outbox import Outbox
 from ._request import Request
-from ._server import Outlet, Plan, Server
+from ._server import Outlet, Plan, Server, end_child
 
 if TYPE_CHECKING:
     from ._app import App
@@ -50,6 +50,8 @@ class ManyLoop:
         self._status = 0
         self._stopping = False
         self._over = False
+        self._ended = threading.Lock()  # released when the main thread has left its loop
+        self._ended.acquire()
 
     def run(self) -> int:
         """The exit status."""
@@ -59,6 +61,7 @@ class ManyLoop:
             threading.Thread(target=self._work, name=f"pons-{number}", daemon=True).start()
         threading.Thread(target=self._read, name="pons-reader", daemon=True).start()
         self._loop.run_forever()
+        self._ended.release()
         return self._status if self.server.exit_status is None else self.server.exit_status
 
     def leave(self) -> None:
@@ -76,9 +79,12 @@ class ManyLoop:
         try:
             while not self._outbox.is_broken:
                 if self._outbox.flush_some():
-                    select.select([self._channel.input], [self._channel.output], [])
-                    if not select.select([self._channel.input], [], [], 0)[0]:
+                    may_answer = not self._outbox.is_full
+                    ready = dict(self._channel.poller(reading=may_answer, writing=True).poll())
+                    if not ready.get(self._channel.input, 0) & ~select.POLLOUT:
                         continue
+                    if not may_answer:
+                        break
                 count = self._channel.read_into(decoder.space())
                 if count == 0:
                     break
@@ -91,8 +97,8 @@ class ManyLoop:
         self._over = True
         self.server.host_gone()
         self._loop.call_soon_threadsafe(self._leave_if_idle)
-        select.select([], [], [], _END_GRACE)
-        end_process(self._app.name)
+        if not self._ended.acquire(timeout=_END_GRACE):
+            end_process(self._app.name)
 
     def _cut(self, decoder: FrameDecoder) -> None:
         while True:
@@ -147,8 +153,8 @@ class ManyLoop:
             self._running += 1
             task = self._loop.create_task(self._serve(request, plan))
             request.interrupt = lambda _: self._loop.call_soon_threadsafe(task.cancel)
-            if request.cancelled:
-                task.cancel()
+            if request.cancelled:  # not at once: a task that is cancelled before its first step runs nothing of itself
+                self._loop.call_soon(task.cancel)
 
     async def _serve(self, request: Request, plan: Plan) -> None:
         value: Any = None
@@ -160,6 +166,8 @@ class ManyLoop:
             value = await self.server.coroutine(plan[0], arguments, context)
         except BaseException as error:
             raised = error
+        if self.server.forked:
+            end_child(raised)
         self.server.finish(request, value, raised)
         self._running -= 1
         while self._later and self._running < self._app.tasks:

@@ -18,6 +18,7 @@ from ._frames import header
 
 __all__ = ["Outbox"]
 
+_MAX_POSTED = 256 << 10  # bytes of replies to cancellations, while the host does not read
 _JOINED = 64 << 10  # a longer body is not copied to stand behind its header
 
 
@@ -75,9 +76,9 @@ class Outbox:
             self._lock.release()
 
     @property
-    def posted_bytes(self) -> int:
-        """What was posted and is not written yet."""
-        return sum(map(len, list(self._posted)))
+    def is_full(self) -> bool:
+        """So much was posted and is not written yet that whoever reads had better not read on."""
+        return sum(map(len, list(self._posted))) > _MAX_POSTED
 
     def close(self) -> None:
         """Leaves the descriptor to its owner."""

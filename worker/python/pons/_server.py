@@ -17,7 +17,7 @@ from ._errors import Error, InvalidArgs
 from ._frames import DEFAULT_MAX_FRAME
 from ._interrupt import Outcome, Slot
 from ._ledger import Ledger
-from ._replies import error_body, error_of, too_large
+from ._replies import error_body, error_of, too_large, untold
 from ._request import BadFrame, Request, decode
 from ._results import plain
 from ._sessions import Sessions
@@ -198,12 +198,19 @@ class Server:
         _current.set(context)  # of the task's own copy
         if command.kind == "coroutine":
             return await command.function(**arguments)
+        import asyncio  # is there already
+
         collected: List[Any] = []
-        async for chunk in command.function(**arguments):
-            if context.streaming:
-                context.send_partial(chunk)
-            else:
-                collected.append(chunk)
+        chunks = command.function(**arguments)
+        try:
+            async for chunk in chunks:
+                if context.streaming:
+                    context.send_partial(chunk)
+                else:
+                    collected.append(chunk)
+                await asyncio.sleep(0)  # a cancellation is seen, and others run, also if the handler itself never waits
+        finally:
+            await chunks.aclose()
         return None if context.streaming else collected
 
     def finish(self, request: Request, value: Any, error: Optional[BaseException]) -> None:
@@ -224,12 +231,16 @@ class Server:
 
     def fail(self, request: Request, error: BaseException) -> None:
         """The terminal reply of what went wrong."""
-        meaning = error_of(error, request, self.app.translations, self.debug)
-        body = error_body(request.codec, request.id, meaning, request.idempotent is True)
-        if len(body) > self.max_frame:
-            meaning = Error(meaning.message[:1000], code=meaning.code, retryable=meaning.retryable)
+        try:
+            meaning = error_of(error, request, self.app.translations, self.debug)
             body = error_body(request.codec, request.id, meaning, request.idempotent is True)
-        error.__traceback__ = None  # its frames hold the arguments
+        except Exception as problem:  # of the program: a translation, or an Error that is not what it seems
+            meaning = untold(error, problem)
+            body = error_body(request.codec, request.id, meaning, False)
+        if len(body) > self.max_frame:
+            meaning = Error(str(meaning.message)[:1000], code=str(meaning.code)[:100], retryable=meaning.retryable)
+            body = error_body(request.codec, request.id, meaning, request.idempotent is True)
+        BaseException.with_traceback(error, None)  # its frames hold the arguments
         if self.ledger.finish(request, False):
             if request.calls:
                 self.calls.end_all(request)
