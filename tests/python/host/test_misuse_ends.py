@@ -196,7 +196,7 @@ def test_a_handler_may_change_the_directory_and_remove_it(serve: Serve) -> None:
     [
         ("value.append(value) or value", "json", "contains itself"),
         ("[value := [value] for _ in range(500)][-1]", "json", "nested deeper than 62 levels"),
-        ("{'a': object()}", "json", "/a: is a object, which cannot be sent"),
+        ("{'a': object()}", "json", "/a: is of type object, which cannot be sent"),
         ("{'a': [0.0, float('nan')]}", "json", "/a/1: is nan, which JSON cannot carry"),
         ("b'x'", "json", "MessagePack does"),
         ("1 << 64", "msgpack", "more than 64 bits"),
@@ -239,7 +239,7 @@ def test_a_result_that_fits_no_frame_is_an_error_of_its_handler(serve: Serve) ->
         ("import no_such_module", "No module named 'no_such_module'"),
         ("raise ValueError('at import')", "at import"),
         ("def misuse(:", "SyntaxError"),
-        ("sys.exit(0)", None),
+        ("sys.exit(0)", "app.py ended without running an App: its last line is app.run()"),
         ("os._exit(5)", None),
         ("os.abort()", None),
     ],
@@ -249,4 +249,5 @@ def test_a_worker_that_fails_at_import_fails_its_request_with_the_reason(serve: 
     details = failed(host, "worker_start_failed", "app:calm")
     if text is not None:
         assert text in str(details["stderr_tail"])
+    assert ("without running an App" in str(details)) == (source == "sys.exit(0)")
     assert host.result("other:add", {"numbers": [1]}) == {"sum": 1}

@@ -139,7 +139,7 @@ def _shape(parameter: _Parameter, compiler: HintCompiler, namespace: Mapping[str
     try:
         shape = compiler.shape(resolve(parameter.name, parameter.annotation, namespace))
     except UnsupportedHint as error:
-        raise TypeError(f"{label}: {parameter.name}: {hint_name(parameter.annotation)}: {error}") from error
+        raise TypeError(f"{label}: {parameter.name}: {hint_name(parameter.annotation)}: {error}") from None
     # `text: str = None` is often written where Optional[str] is meant.
     if parameter.default is None and shape.schema and not _takes_null(shape):
         shape = union([shape, SCALARS[type(None)]])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import select
 import sys
 from typing import NamedTuple, Optional
 
-__all__ = ["Channel", "claim", "claim_at_import", "claim_dump"]
+__all__ = ["Channel", "claim", "claim_at_import", "claim_dump", "will_serve"]
 
 _CLAIMED = "PONS_CHANNEL_CLAIMED"
 
@@ -50,6 +51,21 @@ def claim_at_import() -> None:
     """
     if "PONS_FD" in os.environ or ("PONS_WORKER_ID" in os.environ and _CLAIMED not in os.environ):
         claim()
+        atexit.register(_say_unserved, os.getpid())
+
+
+def will_serve() -> None:
+    """An App runs."""
+    atexit.unregister(_say_unserved)
+
+
+def _say_unserved(pid: int) -> None:
+    """A program that forgot the last line would end in silence. One that failed has said why."""
+    if os.getpid() == pid and getattr(sys, "last_value", None) is None and sys.stderr is not None:
+        print(
+            f"{sys.argv[0]} ended without running an App: its last line is app.run(), or Bridge().run()",
+            file=sys.stderr,
+        )
 
 
 def claim() -> Optional[Channel]:

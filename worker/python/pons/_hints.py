@@ -152,7 +152,10 @@ class HintCompiler:
             if not _takes_strings(key):
                 raise UnsupportedHint(f"{hint_name(hint)}: the keys of a map are strings")
             return string_map(key, self._argument(arguments, 1))
-        raise UnsupportedHint(f"{hint_name(hint)} is no type that arguments are checked against")
+        raise UnsupportedHint(
+            f"{hint_name(hint)} is no type that arguments are checked against: take one that JSON has, such as str, and"
+            " convert it, or a dataclass, or Any"
+        )
 
     def _argument(self, arguments: Tuple[Any, ...], index: int) -> Shape:
         # A bare typing.List of Python 3.9 has type variables for arguments.

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Optional, Union
 
-from ._channel import Channel, claim, claim_dump
+from ._channel import Channel, claim, claim_dump, will_serve
 from ._logging import install_log
 from ._main_loop import MainLoop
 
@@ -30,6 +30,7 @@ def run(app: App) -> int:
     """Serves; the exit status. Raises RuntimeError if this is not the main thread."""
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("App.run() belongs on the main thread: signals, and so cancellation, reach no other")
+    will_serve()
     channel = claim()
     argument = sys.argv[1] if len(sys.argv) > 1 else ""
     if argument in ("--version", "--help", "-h"):

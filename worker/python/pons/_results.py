@@ -122,7 +122,7 @@ class _Walk:
             return self._map(fields, depth)
         kind = type(value)
         name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-        raise _Refused(f"is a {name}, which cannot be sent: {_REMEDY}")
+        raise _Refused(f"is of type {name}, which cannot be sent: {_REMEDY}")
 
     def _map(self, value: Mapping[Any, Any], depth: int) -> Dict[str, Any]:
         self._count(len(value))
@@ -176,7 +176,7 @@ class _Walk:
     def _array_scalar(self, value: Any, depth: int) -> Any:
         item = value.item()
         if type(item) is type(value):  # a long double has no other form
-            raise _Refused(f"is a {type(value).__name__}, which cannot be sent: convert it to a float")
+            raise _Refused(f"is of type {type(value).__name__}, which cannot be sent: convert it to a float")
         return self.visit(item, depth)
 
     def _integer(self, value: int) -> int:
