@@ -73,7 +73,7 @@ class Client:
         """What ``get_info`` says."""
 
     def call(self, command: str, **args: Any) -> Any:
-        """The result of a command; raises Error."""
+        """The result of a command; raises ``Error``, whatever class the handler raised."""
         return result_of(self.call_raw(command, args)[-1])
 
     def session(self, session_id: str) -> Session:
@@ -163,7 +163,7 @@ class Session:
         self.id = session_id
 
     def call(self, command: str, **args: Any) -> Any:
-        """The result of a command; raises Error."""
+        """The result of a command; raises ``Error``, whatever class the handler raised."""
         return result_of(self._caller.call_raw(command, args, session_id=self.id)[-1])
 
     def end(self) -> bool:
