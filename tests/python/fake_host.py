@@ -104,9 +104,12 @@ class FakeHost:
 
     def frame(self) -> Dict[str, Any]:
         """The next frame of the worker."""
-        size = int.from_bytes(self._exactly(4), "big")
-        document: Dict[str, Any] = json.loads(self._exactly(size))
+        document: Dict[str, Any] = json.loads(self.body())
         return document
+
+    def body(self) -> bytes:
+        """The next frame of the worker, in any codec, as it is."""
+        return self._exactly(int.from_bytes(self._exactly(4), "big"))
 
     def reply(self, request_id: Any) -> Dict[str, Any]:
         """The next frame with this id that is no request; others are kept for later calls."""

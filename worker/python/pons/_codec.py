@@ -17,14 +17,17 @@ try:
 except ImportError:
     msgpack = None
 
-__all__ = ["JSON", "Codec", "RequestId", "by_name", "codec_names", "codec_of"]
+__all__ = ["JSON", "Codec", "RequestId", "Unreadable", "by_name", "codec_names", "codec_of"]
 
 RequestId = Union[int, str]
 
 _LONG = re.compile(rb"[0-9]{19}")  # orjson makes a float of an integer above 64 bits
-_LONGEST = 600  # digits; below this no setting of Python refuses any
 _JSON_FIRST = frozenset(b"{ \t\n\r")
 _MSGPACK_FIRST = frozenset(range(0x80, 0x90)) | {0xDE, 0xDF}
+
+
+class Unreadable(ValueError):
+    """A well-formed document that Python does not read: an integer of too many digits, a time that is none."""
 
 
 class Codec:
@@ -35,14 +38,8 @@ class Codec:
     """Whether it carries bytes, NaN and infinities."""
 
     def decode(self, body: Union[bytes, memoryview]) -> Any:
-        """Reads one document; raises ValueError for what is none."""
+        """Reads one document; raises ValueError for what is none, Unreadable for what is beyond Python."""
         raise NotImplementedError
-
-    def decode_shortened(self, body: bytes) -> Any:
-        """The document with 0 in place of the integers that have more digits than Python reads; raises ValueError if
-        something else is wrong with it.
-        """
-        return self.decode(body)
 
     def encode(self, document: Any) -> bytes:
         """Writes a plain document."""
@@ -58,11 +55,7 @@ class Codec:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _shortened(digits: str) -> int:
-    return int(digits) if len(digits) <= _LONGEST else 0
+    raise json.JSONDecodeError(f"{name} is no JSON", name, 0)
 
 
 def _json_encoder() -> Callable[[Any], str]:
@@ -96,12 +89,12 @@ class _Json(Codec):
             return self._decoder.decode(text)
         except RecursionError:
             raise ValueError("it is nested too deep") from None
-
-    def decode_shortened(self, body: bytes) -> Any:
-        try:
-            return json.loads(str(body, "utf-8"), parse_int=_shortened, parse_constant=_no_constant)
-        except RecursionError:
-            raise ValueError("it is nested too deep") from None
+        except ValueError as error:
+            if type(error) is not ValueError:  # the classes of the decoders say what is no JSON
+                raise
+            raise Unreadable(
+                "an integer in it has more digits than Python reads, see sys.set_int_max_str_digits"
+            ) from None
 
     def encode(self, document: Any) -> bytes:
         if orjson is not None:
@@ -129,10 +122,21 @@ class _Msgpack(Codec):
     def decode(self, body: Union[bytes, memoryview]) -> Any:
         try:
             return msgpack.unpackb(body, raw=False, strict_map_key=False, use_list=True)
-        except ValueError:
+        except ValueError as error:
+            if type(error) is ValueError and self._is_whole(body):
+                raise Unreadable(str(error)) from None
             raise
         except Exception as error:  # its own classes, some of which are no ValueError
             raise ValueError(str(error) or type(error).__name__) from None
+
+    def _is_whole(self, body: Union[bytes, memoryview]) -> bool:
+        unpacker = msgpack.Unpacker(max_buffer_size=len(body))
+        unpacker.feed(body)
+        try:
+            unpacker.skip()
+        except Exception:  # of several classes
+            return False
+        return bool(unpacker.tell() == len(body))
 
     def encode(self, document: Any) -> bytes:
         encoded: bytes = msgpack.packb(document, use_bin_type=True)

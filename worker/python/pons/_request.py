@@ -6,8 +6,9 @@ import math
 import time
 from typing import Any, Dict, List, Optional, Tuple
 
-from ._codec import JSON, Codec, RequestId, codec_of
+from ._codec import JSON, Codec, RequestId, Unreadable, codec_of
 from ._errors import Error
+from ._frame_head import head_of
 
 __all__ = ["BadFrame", "Request", "decode"]
 
@@ -98,19 +99,6 @@ def _checked_id(value: Any, codec: Codec) -> RequestId:
     raise BadFrame("id must be an integer from 0 to 2^63-1 or a string of at most 128 bytes", "bad_request", codec)
 
 
-def _of_long_integers(body: bytes, codec: Codec, problem: str) -> Any:
-    """A good frame holds an integer with more digits than Python reads: whoever waits for its answer is told."""
-    try:
-        document = codec.decode_shortened(body)
-    except ValueError:
-        raise BadFrame(f"Bad {codec.name}: {problem}", "bad_frame", codec) from None
-    if type(document) is dict and "command" in document:
-        raise BadFrame(problem, "invalid_args", codec, _checked_id(document.get("id", 0), codec)) from None
-    if type(document) is dict and "success" in document:
-        return {"id": document.get("id"), "success": False, "error": problem, "code": "worker_error"}
-    return document
-
-
 def decode(body: bytes) -> Tuple[Dict[str, Any], Codec]:
     """The document of a frame, a dict, and its codec. Raises BadFrame."""
     try:
@@ -119,8 +107,11 @@ def decode(body: bytes) -> Tuple[Dict[str, Any], Codec]:
         raise BadFrame(error.message, error.code, JSON) from None  # what has no codec is answered in JSON
     try:
         document = codec.decode(body)
+    except Unreadable as error:
+        request_id = _checked_id(head_of(body, codec).get("id", 0), codec)
+        raise BadFrame(f"This worker cannot read it: {error}", "invalid_args", codec, request_id) from None
     except ValueError as error:
-        document = _of_long_integers(body, codec, str(error))
+        raise BadFrame(f"Bad {codec.name}: {error}", "bad_frame", codec) from None
     if type(document) is not dict:
         raise BadFrame("The body is no map", "bad_frame", codec)
     return document, codec

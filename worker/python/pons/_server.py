@@ -14,6 +14,7 @@ from ._commands import Command, CommandTable
 from ._common import CommonCommands
 from ._context import Context, _current
 from ._errors import Error, InvalidArgs
+from ._frame_head import head_of
 from ._frames import DEFAULT_MAX_FRAME
 from ._interrupt import Outcome, Slot
 from ._ledger import Ledger
@@ -82,13 +83,20 @@ class Server:
                 return None
             request = Request(document, codec)
         except BadFrame as bad:
-            self.outlet.post(error_body(bad.codec, bad.request_id, bad.error, False))
+            self._refuse(body, bad)
             return None
         if request.command == "common:cancel":
             self._cancel(request)
             return None
         self.ledger.accept(request)
         return request
+
+    def _refuse(self, body: bytes, bad: BadFrame) -> None:
+        head = head_of(body, bad.codec)
+        if "success" in head and "command" not in head:  # whoever waits for it must know
+            self.calls.on_reply({"id": head.get("id"), "success": False, "error": f"The reply cannot be read: {bad}"})
+        else:
+            self.outlet.post(error_body(bad.codec, bad.request_id, bad.error, False))
 
     def _accept_other(self, document: Dict[str, Any], codec: Codec) -> None:
         if "event" in document:
@@ -268,6 +276,8 @@ class Server:
             self.outlet.send(codec.encode(document))
 
     def _send_call(self, document: Dict[str, Any], codec: Codec) -> None:
+        if self.forked:
+            raise Error("A forked child cannot call: the channel is its parent's", code="bad_request")
         body = codec.encode(plain(document, binary=codec.binary))
         if len(body) > self.max_frame:
             raise too_large(len(body), self.max_frame)
