@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import queue
 import random
 import signal
 import sys
 import threading
 import time
-from typing import Any, Iterator, List
+from typing import Any, AsyncIterator, Callable, Dict, Iterator, List
 
 import pons
 import pytest
 from pons._codec import JSON
 from pons._interrupt import CANCEL_SIGNAL, MainSlot, Slot, ThreadSlot
 from pons._request import Request
+from pons._server import Outlet, Server
 
 ROUNDS = 2000
 
@@ -175,3 +178,97 @@ def test_whatever_a_handler_raises_is_handed_back(raised: BaseException) -> None
         raise raised
 
     assert Slot().run(make_request(1), handler, {}) == (None, raised)
+
+
+async def leave_early(stream: AsyncIterator[Any]) -> None:
+    async for _ in stream:
+        return
+
+
+WAYS: Dict[str, Callable[[pons.Context], Any]] = {
+    "call": lambda ctx: ctx.call("x:y"),
+    "acall": lambda ctx: asyncio.run(ctx.acall("x:y")),
+    "acall, given up": lambda ctx: asyncio.run(asyncio.wait_for(ctx.acall("x:y"), 0)),
+    "stream": lambda ctx: list(ctx.stream("x:y")),
+    "stream, left": lambda ctx: next(iter(ctx.stream("x:y"))),
+    "async stream, left": lambda ctx: asyncio.run(leave_early(aiter_of(ctx.stream("x:y")))),
+    "partial": lambda ctx: ctx.send_partial("x"),
+    "progress": lambda ctx: ctx.progress(1),
+}
+
+
+def aiter_of(stream: Any) -> Any:
+    return stream.__aiter__()
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("frame", [0, 1])
+def test_a_frame_is_sent_whole_also_if_the_cancellation_comes_in_the_midst_of_it(way: str, frame: int) -> None:
+    sent: List[str] = []
+
+    def send(body: bytes) -> None:
+        document = json.loads(body)
+        sent.append("begin")
+        if len(sent) == 2 * frame + 1 and not request.ended:
+            server.host_gone()
+        sent.append("end")
+        if document.get("command") == "x:y" and "left" in way:
+            server.accept(json.dumps({"id": document["id"], "success": True, "partial": True, "seq": 0}).encode())
+
+    app = pons.App("t")
+    app.command("work")(lambda ctx: WAYS[way](ctx))
+    server = Server(app, Outlet(send, send, lambda: None if frame == 0 or "left" in way else finish()))
+
+    def finish() -> None:
+        server.accept(b'{"id":1,"success":true,"result":null}')
+
+    request = make_request(7)
+    request.stream = True
+    server.ledger.accept(request)
+    server.ledger.begin_next()
+    old = signal.getsignal(CANCEL_SIGNAL)
+    slot = MainSlot()
+    slot.install()
+    try:
+        server.serve(request, slot, lambda *_: (None, None))
+    finally:
+        signal.signal(CANCEL_SIGNAL, old)
+    assert sent == ["begin", "end"] * (len(sent) // 2)
+    assert request.ended
+
+
+@pytest.mark.parametrize("kind", [MainSlot, ThreadSlot])
+def test_a_cancellation_while_a_generator_is_freed_comes_later(kind: Any) -> None:
+    def check() -> Any:
+        slot = kind()
+        request = make_request(1)
+        steps: List[int] = []
+
+        def chunks() -> Iterator[int]:
+            try:
+                yield 1
+            finally:
+                slot.deferring(lambda: steps.append(1) or cancel())
+
+        def cancel() -> None:
+            request.cancelled = True
+            slot.interrupt(request)
+
+        def handler() -> None:
+            for _ in chunks():
+                break
+            steps.append(2)
+            assert slot.repeat() is True
+            spin(3600)
+
+        if kind is MainSlot:
+            slot.install()
+        return slot.run(request, handler, {}), steps
+
+    old = signal.getsignal(CANCEL_SIGNAL)
+    try:
+        (_, error), steps = check() if kind is MainSlot else on_a_thread(check)
+    finally:
+        signal.signal(CANCEL_SIGNAL, old)
+    assert isinstance(error, pons.Cancelled)
+    assert steps == [1, 2]

@@ -127,3 +127,12 @@ def test_hooks_are_checked_when_they_are_declared() -> None:
     app.export_session(lambda session_id, session: b"")
     with pytest.raises(ValueError, match="together"):
         pons.testing.client(app)
+
+
+@pytest.mark.parametrize("state", [b"", b"[1]", b"{", b"null", b"\xff"])
+def test_a_copy_that_is_none_is_refused_and_changes_nothing(state: bytes) -> None:
+    client = pons.testing.client(counting())
+    packed = base64.b64encode(state).decode()
+    reply = question(client, "import_session", session_id="s", format="t/1", state=packed, covers=1)
+    assert (reply["code"], reply["details"]["errors"][0]["path"]) == ("invalid_args", "/state")
+    assert client.session("s").call("count") == 1

@@ -158,10 +158,13 @@ class Stream:
     """
 
     def __init__(
-        self, calls: Calls, open_call: Callable[[Callable[[Item], Any]], OpenCall], shielded: Callable[..., Any]
+        self,
+        open_call: Callable[[Callable[[Item], Any]], OpenCall],
+        give_up: Callable[[OpenCall], Any],
+        shielded: Callable[..., Any],
     ) -> None:
-        self._calls = calls
         self._open_call = open_call
+        self._give_up = give_up
         self._shielded = shielded
         self.result: Any = None
 
@@ -176,14 +179,14 @@ class Stream:
                     return
                 yield item[1]
         finally:
-            self._calls.give_up(call)
+            self._give_up(call)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         import asyncio
 
         loop = asyncio.get_running_loop()
         items: asyncio.Queue[Item] = asyncio.Queue()
-        call = self._open_call(threadsafe(loop, items))
+        call = self._shielded(self._open_call, threadsafe(loop, items))
         try:
             while True:
                 item = await items.get()
@@ -192,4 +195,4 @@ class Stream:
                     return
                 yield item[1]
         finally:
-            self._calls.give_up(call)
+            self._give_up(call)

@@ -8,7 +8,7 @@ import queue
 import time
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional
 
-from ._calls import INHERIT, Item, Stream, taken, threadsafe
+from ._calls import INHERIT, Item, OpenCall, Stream, taken, threadsafe
 from ._codec import RequestId
 from ._errors import Error
 from ._interrupt import Slot
@@ -208,11 +208,12 @@ class Context:
         loop = asyncio.get_running_loop()
         items: asyncio.Queue[Item] = asyncio.Queue()
         options = self._options(timeout_ms, session_id, idempotent, meta)
-        call = self._server.calls.open(self._request, command, args or {}, options, threadsafe(loop, items))
+        calls = self._server.calls  # shielded: a plain handler may have a loop of its own
+        call = self._guarded(calls.open, self._request, command, args or {}, options, threadsafe(loop, items))
         try:
             return taken(await items.get())
         finally:
-            self._server.calls.give_up(call)
+            self._guarded(calls.give_up, call)
 
     def stream(
         self,
@@ -230,7 +231,17 @@ class Context:
         """
         options = {"stream": True, **self._options(timeout_ms, session_id, idempotent, meta)}
         calls = self._server.calls
-        return Stream(calls, lambda sink: calls.open(self._request, command, args or {}, options, sink), self._guarded)
+
+        def open_call(sink: Callable[[Item], Any]) -> OpenCall:
+            return calls.open(self._request, command, args or {}, options, sink)
+
+        def give_up(call: OpenCall) -> None:
+            if self._slot is None:
+                calls.give_up(call)
+            else:
+                self._slot.deferring(calls.give_up, call)
+
+        return Stream(open_call, give_up, self._guarded)
 
     def _wait(
         self, command: str, args: Dict[str, Any], options: Dict[str, Any], items: queue.SimpleQueue[Item]

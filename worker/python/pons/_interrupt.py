@@ -77,6 +77,20 @@ class Slot:
         self._raise_if_pending()
         return result
 
+    def deferring(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """The same without raising anything of its own: for what is called while a generator is freed, where Cancelled
+        would be lost. It comes later.
+        """
+        if threading.get_ident() != self.thread:
+            function(*arguments)
+            return
+        self._shield += 1
+        try:
+            self._hold_back()
+            function(*arguments)
+        finally:
+            self._shield -= 1
+
     def interrupt(self, request: Request) -> None:
         """Called by another thread, after ``request.cancelled`` was set."""
 
@@ -96,6 +110,9 @@ class Slot:
 
     def _settle(self) -> None:
         """Returns when no interruption is under way, else raises it."""
+
+    def _hold_back(self) -> None:
+        """Returns when no interruption is under way; one that was comes again."""
 
     def _raise_if_pending(self) -> None:
         request = self.armed
@@ -165,6 +182,10 @@ class ThreadSlot(Slot):
     def _settle(self) -> None:
         if self._catch():
             raise Cancelled("The request was cancelled")
+
+    def _hold_back(self) -> None:
+        if self._catch():
+            self._tokens.append(None)
 
     def _catch(self) -> bool:
         """Waits for one that is being thrown, and catches it before it arrives; False if there was none."""

@@ -115,8 +115,18 @@ class Sessions:
         return json.dumps(tree, ensure_ascii=False, allow_nan=False).encode()
 
     def _restore(self, session_id: str, state: bytes) -> None:
-        restored = json.loads(state) if self.import_hook is None else self.import_hook(session_id, state)
+        restored = _read(state) if self.import_hook is None else self.import_hook(session_id, state)
         self._data[session_id] = {} if restored is None else restored
+
+
+def _read(state: bytes) -> Dict[str, Any]:
+    try:
+        restored = json.loads(state)
+    except ValueError:
+        restored = None
+    if not isinstance(restored, dict):
+        raise _invalid("state", "is no copy of ctx.session", "a map in JSON")
+    return restored
 
 
 def text_of(args: Dict[str, Any], key: str) -> str:
