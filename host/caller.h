@@ -11,12 +11,16 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "host/stream_backlog.h"
 #include "pool/callee.h"
 #include "protocol/transport/channel.h"
 
 namespace pons {
+
+/// Refused for now: for who may try again soon.
+inline Error overloaded(std::string what) { return {ErrorCode::overloaded, std::move(what), {{"retry_after_ms", 100}}}; }
 
 class Caller : public std::enable_shared_from_this<Caller> {
  public:

@@ -13,12 +13,6 @@ constexpr std::size_t kMostUnsent = 64u << 20;  // bytes that it has not taken y
 
 constexpr RequestKey kInterrupts = RequestKey{1} << 62;  // in the ids of cancellations
 
-Error overloaded(const std::string& what) {
-  Error error{ErrorCode::overloaded, what};
-  error.details = {{"retry_after_ms", 100}};
-  return error;
-}
-
 }  // namespace
 
 RequestKey Provider::submit(Message&& request, Reply reply, TimePoint now, TimePoint deadline) {
@@ -94,8 +88,8 @@ void Provider::end(const Error& error) {
 void Provider::arm_timer() {
   if (deadlines_.empty() || timer_.expiry() == deadlines_.begin()->first) return;
   timer_.expires_at(deadlines_.begin()->first);
-  timer_.async_wait([this](error_code ec) {
-    if (!ec) on_timer();
+  timer_.async_wait([this, alive = std::weak_ptr(alive_)](error_code ec) {
+    if (!ec && !alive.expired()) on_timer();  // its connection's end may have come in this same turn
   });
 }
 

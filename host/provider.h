@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -54,6 +55,7 @@ class Provider final : public Callee {
   std::set<std::pair<TimePoint, RequestKey>> deadlines_;
   RequestKey last_key_ = 0;
   Timer timer_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace pons

@@ -6,8 +6,10 @@ namespace pons {
 
 namespace {
 
-constexpr std::size_t kMostCalls = 1'024;  // of one worker at a time
-constexpr std::size_t kDeepest = 8;        // of a chain of reverse requests
+constexpr std::size_t kMostCalls = 1'024;       // of one worker at a time
+constexpr std::size_t kMostUnread = 64u << 20;  // bytes that it has not taken yet
+constexpr std::size_t kDeepest = 8;             // of a chain of reverse requests
+constexpr std::size_t kMostNamespaces = 64;     // of one parent
 
 }  // namespace
 
@@ -22,8 +24,9 @@ void Host::Impl::serve_worker(Pool& pool, WorkerProcess& worker, Message&& reque
   const auto& envelope = request.envelope;
   auto refused = too_much(request.frame.body.size());
   if (!refused && caller->outstanding() >= kMostCalls) {
-    refused = Error{ErrorCode::overloaded, "This worker waits for " + std::to_string(kMostCalls) + " answers already"};
+    refused = overloaded("This worker waits for " + std::to_string(kMostCalls) + " answers already");
   }
+  if (!refused && caller->unsent() > kMostUnread) refused = overloaded("This worker has not read what it was sent before");
   if (refused) return worker.refuse(envelope.codec, envelope.id, *refused);
   const auto now = Clock::now();
   const auto self = caller;  // a reply may end its worker
@@ -65,6 +68,9 @@ nlohmann::json Host::Impl::provide(const OwnCall& call) {
   if (call.connection->read_all())
     throw Exception(ErrorCode::bad_request, "This connection can answer nothing any more: it was half closed");
   auto& provider = providers_[call.connection];
+  if (provider && provider->namespaces.size() >= kMostNamespaces) {
+    throw Exception(ErrorCode::bad_request, "A connection provides at most " + std::to_string(kMostNamespaces) + " namespaces");
+  }
   if (!provider) provider = std::make_unique<Provider>(io_.get_executor(), *call.connection, call.request.codec);
   provider->namespaces.insert(name);
   log_.info("namespace provided", {{"namespace", name}});

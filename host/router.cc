@@ -55,9 +55,7 @@ const Error* Host::Impl::refusal(const Envelope& request, std::size_t bytes) {
 
 std::optional<Error> Host::Impl::too_much(std::size_t bytes) const {
   if (config_.host.buffer_limit == 0 || held_bytes_ + bytes <= config_.host.buffer_limit) return std::nullopt;
-  Error error{ErrorCode::overloaded, "The host holds as many bytes of requests and replies as it may (host.buffer_limit)"};
-  error.details = {{"retry_after_ms", 100}};
-  return error;
+  return overloaded("The host holds as many bytes of requests and replies as it may (host.buffer_limit)");
 }
 
 void Host::Impl::serve(Connection& connection, Serial serial, Message&& request, TimePoint now) {

@@ -16,8 +16,7 @@ namespace pons {
 namespace {
 
 constexpr std::size_t kMaxUnread = 1u << 20;  // bytes of refusals of a worker's own requests
-constexpr const char* kNotRead = "it sends requests, and does not read the answers";
-constexpr int kMostLooks = 1'000;  // at the channel of a dead worker: turns of the loop, each of which reads
+constexpr int kMostLooks = 1'000;             // at the channel of a dead worker: turns of the loop, each of which reads
 
 /// The result of a reply to a request of the host's own, as a document.
 Result<nlohmann::json> result_of(const Result<Message>& reply) {
@@ -90,10 +89,7 @@ void WorkerProcess::adopt(Spawned spawned) {
     if (const auto self = weak.lock()) self->owner_.on_late_reply(*self);
   };
   callbacks.on_request = [weak](Message&& request) {
-    const auto self = weak.lock();
-    if (!self) return;
-    if (self->channel_->unsent() > self->options_.max_frame + kMaxUnread) return self->kill("bad_reply", kNotRead);
-    self->owner_.on_worker_request(*self, std::move(request));
+    if (const auto self = weak.lock()) self->owner_.on_worker_request(*self, std::move(request));
   };
   callbacks.on_written = [weak](std::size_t unsent) {
     if (const auto self = weak.lock(); self && self->writing_watched_) self->owner_.on_worker_written(*self, unsent);
@@ -107,7 +103,7 @@ void WorkerProcess::adopt(Spawned spawned) {
   };
   FrameStream::Options stream;
   stream.max_frame = options_.max_frame;
-  stream.output_limit = 0;  // what waits for a worker is bounded by its in_flight, by max_frame and by kMaxUnread
+  stream.output_limit = 0;  // what waits for a worker is bounded by its in_flight, by kMaxUnread, and by who serves its own requests
   channel_ =
       std::make_unique<Channel>(executor_, std::move(process_.channel_in), std::move(process_.channel_out), stream, std::move(callbacks));
   if (process_.dump) stacks_ = std::make_unique<StackDump>(executor_, std::move(process_.dump));
@@ -117,8 +113,12 @@ void WorkerProcess::adopt(Spawned spawned) {
 }
 
 void WorkerProcess::refuse(Codec codec, const RequestId& id, const Error& error) {
-  if (channel_->unsent() > kMaxUnread) return kill("bad_reply", kNotRead);
-  channel_->send(OutFrame::of(error_body(codec, id, error)));
+  if (channel_->given() - channel_->unsent() >= refused_until_) refused_ = 0;
+  if (refused_ > kMaxUnread) return kill("bad_reply", "it sends requests, and does not read the answers");
+  auto body = error_body(codec, id, error);
+  refused_ += body.size();
+  channel_->send(OutFrame::of(std::move(body)));
+  refused_until_ = channel_->given();
 }
 
 void WorkerProcess::await_exit() {

@@ -132,6 +132,8 @@ class WorkerProcess : public std::enable_shared_from_this<WorkerProcess> {
   ExitStatus exit_;
   bool signalled_ = false;  ///< by us
   bool writing_watched_ = false;
+  std::size_t refused_ = 0;          ///< bytes of refusals since the last time that all of them had left,
+  std::uint64_t refused_until_ = 0;  ///< which is when so many bytes of the channel have
   std::string cause_;
   std::string reason_;
   TimePoint ready_since_{};

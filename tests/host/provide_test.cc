@@ -153,6 +153,15 @@ TEST(Provide, ANameInUseIsRefused) {
   EXPECT_EQ(result_of(parents.caller.call("host:list_frameworks"))["provided"], (json{"more", "tools"}));
 }
 
+TEST(Provide, AConnectionHasSixtyFourNamespacesAtMost) {
+  Parents parents;  // has one
+  for (int i = 1; i < 64; ++i) {
+    EXPECT_EQ(code_of(parents.provider.call("host:provide", {{"namespace", "n" + std::to_string(i)}})), "success") << i;
+  }
+  EXPECT_EQ(code_of(parents.provider.call("host:provide", {{"namespace", "more"}})), "bad_request");
+  EXPECT_EQ(code_of(parents.caller.call("host:provide", {{"namespace", "more"}})), "success");
+}
+
 TEST(Provide, WhoProvidesNothingMaySendNoReplies) {
   HostUnderTest host(echo_config());
   auto client = host.connect();

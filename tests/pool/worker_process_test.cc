@@ -90,6 +90,21 @@ TEST_F(WorkerProcessTest, WhatItWroteIsReadThoughTheLoopWasHeldUp) {
   EXPECT_GT(read, size);
 }
 
+TEST_F(WorkerProcessTest, IsEndedForRefusalsThatItDoesNotReadAndForNothingElseThatWaits) {
+  ::signal(SIGPIPE, SIG_IGN);  // as a host does
+  start();                     // it reads nothing
+  worker_->channel().send(OutFrame::of(std::string(4u << 20, ' ')));
+  const Error error{ErrorCode::overloaded, "No"};
+  worker_->refuse(Codec::json, std::uint64_t{1}, error);
+  EXPECT_EQ(worker_->state(), WorkerLife::State::starting);
+  for (int i = 0; i < 100'000 && worker_->state() == WorkerLife::State::starting; ++i) {
+    worker_->refuse(Codec::json, std::uint64_t{1}, error);
+  }
+  while (!exit_) io_.run_one();
+  EXPECT_EQ(exit_->cause, "bad_reply");
+  EXPECT_LT(worker_->channel().given(), 6u << 20);
+}
+
 TEST_F(WorkerProcessTest, ItsEndIsReportedWithItsStatus) {
   start();
   worker_->kill();
