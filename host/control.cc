@@ -205,11 +205,13 @@ void Host::Impl::update_config(const OwnCall& call) {
   const auto name = pool.options().adapter;
   const auto& patch = value_arg(call.args, "patch", "a map of the keys that change");
   try {
-    auto updated = std::make_shared<AdapterConfig>(patched_adapter(config_, config_of(name), patch, ConfigContext::of_process()));
-    if_nothing_is_missing(updated, [this, name, updated, answer = answer_with_state(call, name)](const Result<void>& fit) {
+    const auto current = std::make_shared<const AdapterConfig>(config_of(name));
+    const auto updated = std::make_shared<const AdapterConfig>(patched_adapter(config_, *current, patch, ConfigContext::of_process()));
+    if_nothing_is_missing(updated, [this, name, current, updated, answer = answer_with_state(call, name)](const Result<void>& fit) {
       if (!fit) return answer(fit.error());
       Pool* const found = pool_named(name);
       if (found == nullptr) return answer(unknown_namespace(name));
+      if (!same_settings(config_of(name), *current)) return answer(busy(name + " was changed meanwhile"));
       reconfigure(*found, updated, answer);
     });
   } catch (const ConfigError& error) {
@@ -246,7 +248,8 @@ void Host::Impl::register_bridge(const OwnCall& call) {
         added_adapter(config_, name, entry, folder ? std::filesystem::path(*folder) : own_folder, context));
     if_nothing_is_missing(adapter, [this, name, adapter, answer = answer_with_state(call, name)](const Result<void>& fit) {
       if (!fit) return answer(fit.error());
-      if (pool_named(name) != nullptr || leaving_.contains(name)) return answer(busy(name + " was registered meanwhile"));
+      const bool taken = pool_named(name) != nullptr || leaving_.contains(name) || provider_of(name) != nullptr;
+      if (taken) return answer(busy(name + " was registered meanwhile"));
       enroll(*adapter, answer);
     });
   } catch (const ConfigError& error) {

@@ -45,6 +45,27 @@ const json kEcho{{"adapter", PONS_ECHO_FOLDER}};
 
 // ---- register_bridge ---------------------------------------------------------------------------------------------------------------
 
+// Each is looked at beside the loop, for what its workers would lack, before it holds.
+TEST(Update, OfTwoAtATimeNoneThatSucceededIsLost) {
+  const TempDir folder;
+  std::ofstream(folder / "adapter.yaml") << "name: m\ncommand: [" PONS_ECHO_FOLDER "/pons-worker-echo]\nmodels: [{name: m, file: m.bin}]\n";
+  std::ofstream(folder / "m.bin") << "weights";
+  Served served("adapters:\n  m: {adapter: " + folder.path().string() + "}\n");
+  std::string both;
+  for (const int id : {1, 2}) {
+    const json patch{{"env", {{"N" + std::to_string(id), "new"}}}};
+    const auto body = json{{"id", id}, {"command", "host:update_config"}, {"args", {{"name", "m"}, {"patch", patch}}}}.dump();
+    const auto header = frame_header(static_cast<std::uint32_t>(body.size()));
+    both += std::string(header.bytes, sizeof header.bytes) + body;
+  }
+  served.client().send_bytes(both);
+  const auto codes = std::pair(code_of(served.client().await(1)), code_of(served.client().await(2)));
+  const auto values = result_of(served.call("m:whoami", {{"env", {"N1", "N2"}}}))["values"];
+  EXPECT_EQ(codes.first, "success");
+  EXPECT_EQ(values.value("N1", json()), "new");
+  EXPECT_EQ(codes.second == "success", values.value("N2", json()) == "new") << codes.second << " " << values;
+}
+
 TEST(Register, AddsAnAdapterThatIsServedAtOnce) {
   Served served("adapters: {}\n");
   EXPECT_EQ(code_of(served.call("new:echo")), "unknown_namespace");
