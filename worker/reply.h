@@ -23,9 +23,10 @@ struct ResultFrame {
 ResultFrame success_around(Codec codec, const RequestId& id);
 ResultFrame partial_around(Codec codec, const RequestId& id, std::uint64_t seq);
 
-/// error_body() for errors of any origin: text that is not UTF-8 is repaired, details that cannot be said are left out.
 /// The error that a failed reply says; a code that is not the protocol's becomes worker_error with its name in details.code.
 Error error_in(const nlohmann::json& reply);
+
+/// error_body() for errors of any origin: text that is not UTF-8 is repaired, details that cannot be said are left out.
 std::string error_reply(Codec codec, const RequestId& id, const Error& error, bool idempotent = false);
 
 /// What a request is answered that nobody waits for any more. `why` is not `none`.

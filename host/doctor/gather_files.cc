@@ -46,7 +46,8 @@ pid_t living_holder(const fs::path& lock) {
 
 void count_snapshots(StateDirFacts& facts) {
   std::error_code ec;
-  for (const auto& entry : fs::recursive_directory_iterator(fs::path(facts.path) / "snapshots", ec)) {
+  for (const auto& entry :
+       fs::recursive_directory_iterator(fs::path(facts.path) / "snapshots", fs::directory_options::skip_permission_denied, ec)) {
     std::error_code gone;
     if (!entry.is_regular_file(gone)) continue;
     ++facts.sessions;

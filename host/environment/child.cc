@@ -113,12 +113,17 @@ Result<ChildEnd> run_child(const ChildSpec& spec, int stop_fd, const std::functi
   if (spec.limit.count() > 0) limit = Clock::now() + spec.limit;
   std::array<pollfd, 3> fds{{{in.get(), POLLIN, 0}, {process.get(), POLLIN, 0}, {stop_fd, POLLIN, 0}}};
   bool killed = false;
-  const auto kill_group = [&](int signal) { ::kill(-*pid, signal); };
+  const auto kill_group = [&](int signal) {
+    if (process) signal_group(process.get(), *pid, signal);
+  };
   while (true) {
     int wait = -1;
     if (limit)
       wait = static_cast<int>(std::max<std::int64_t>(0, std::chrono::ceil<std::chrono::milliseconds>(*limit - Clock::now()).count()));
-    if (const int n = ::poll(fds.data(), fds.size(), wait); n < 0 && errno != EINTR) break;
+    if (::poll(fds.data(), fds.size(), wait) < 0) {
+      if (errno != EINTR) break;
+      continue;
+    }
     if (limit && Clock::now() >= *limit && !killed) {
       end.timed_out = !end.interrupted;
       killed = true;
@@ -136,11 +141,12 @@ Result<ChildEnd> run_child(const ChildSpec& spec, int stop_fd, const std::functi
       const ssize_t n = ::read(in.get(), buffer.data(), buffer.size());
       if (n > 0) on_output({buffer.data(), static_cast<std::size_t>(n)});
       if (n == 0) fds[0].fd = -1;
+      if (n == 0 && !process) break;  // it was over, and reaped by a host's loop, before it could be watched
     } else if (fds[1].revents != 0) {
       break;  // it has ended, and what it wrote is read; what it left behind may hold the pipe open
     }
   }
-  if (end.interrupted || end.timed_out) kill_group(SIGKILL);  // not reaped yet: the group's number is still its own
+  if (end.interrupted || end.timed_out) kill_group(SIGKILL);
   end.status = status_of(*pid);
   return end;
 }

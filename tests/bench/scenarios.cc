@@ -60,8 +60,8 @@ Figure python_round_trip(const Paths& paths, const Effort& effort, bool pinned) 
   };
   auto series = in_turns(effort.rounds, {contestant("pons, Python SDK", host), contestant("bare relay, plain Python loop", relay)});
   end_host(host);
-  return figure_of(pinned ? "Python worker, 100 B, depth 1, one core" : "Python worker, 100 B, depth 1, free", "us",
-                   std::move(series), {Goal::at_most, 1.6});
+  return figure_of(pinned ? "Python worker, 100 B, depth 1, one core" : "Python worker, 100 B, depth 1, free", "us", std::move(series),
+                   {Goal::at_most, 1.6});
 }
 
 Figure pipelined_throughput(const Paths& paths, const Effort& effort) {
