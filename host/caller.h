@@ -76,7 +76,7 @@ class Caller : public std::enable_shared_from_this<Caller> {
   Caller(std::size_t stream_limit, Books& books) : stream_limit_(stream_limit), books_(books) {}
 
   /// Takes a request up; 0: its id is outstanding, and that was answered. `parent`: the one that it was made for.
-  Serial begin(const Message& request, TimePoint now, RequestKey parent = 0);
+  Serial begin(const Message& message, TimePoint now, RequestKey parent = 0);
   /// Answers a frame that is not served. An id that is outstanding belongs to another request, which has its own answer to come.
   void refuse(Codec codec, const RequestId& id, const Error& error);
   void send(OutFrame frame);

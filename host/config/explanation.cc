@@ -70,7 +70,10 @@ class Explanation {
     const std::vector<std::string> names = node.property_names();
     for (const std::string& name : names) {
       const std::vector<std::string> inner = node.property(name).property_names();
-      if (std::find(inner.begin(), inner.end(), key) != inner.end()) return did_you_mean(name + "." + key, {name + "." + key});
+      if (std::find(inner.begin(), inner.end(), key) == inner.end()) continue;
+      std::string path = name;
+      path.append(".").append(key);
+      return did_you_mean(path, {path});
     }
     return did_you_mean(key, names);
   }

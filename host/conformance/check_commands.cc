@@ -43,7 +43,7 @@ json odd_args() {
           {"largest", std::numeric_limits<std::int64_t>::max()},
           {"smallest", std::numeric_limits<std::int64_t>::min()},
           {"float", 1e300},
-          {"text", std::string("a\0b \xc3\xa4 \xf0\x9f\x99\x82", 12)},
+          {"text", std::string("a\0b \xc3\xa4 \xf0\x9f\x99\x82", 11)},
           {"worker_id", json::array()}};
 }
 

@@ -80,7 +80,7 @@ Finding msgpack_forms(Inspector& inspector) {
                           .append(
                               "\xa7"
                               "command\xa4ping");
-    const auto finding = ping_in(inspector, form.back(), body, Codec::msgpack);
+    auto finding = ping_in(inspector, form.back(), body, Codec::msgpack);
     if (finding.outcome != Outcome::pass) return finding;
   }
   return passed(std::to_string(forms.size()) + " formats");

@@ -52,7 +52,7 @@ class Inspector {
   void start();
 
   /// The terminal reply, whole. Throws NoReply.
-  nlohmann::json ask(const Ask& request);
+  nlohmann::json ask(const Ask& asked);
   /// Its result; a refusal throws NoReply (a failure of the rule).
   nlohmann::json ask_result(const Ask& request);
   /// Writes a body whose request is entered as `request`; its reply is to be had by reply_to.

@@ -184,8 +184,10 @@ Wrong first_difference(const json& wanted, const json& got, const std::string& p
   if (wanted.type() != got.type() && !integers) return differs();
   if (wanted.is_object()) {
     for (const auto& [key, value] : wanted.items()) {
-      if (!got.contains(key)) return path + "/" + key + " was lost";
-      if (auto difference = first_difference(value, got[key], path + "/" + key)) return difference;
+      std::string inner = path;
+      inner.append("/").append(key);
+      if (!got.contains(key)) return inner + " was lost";
+      if (auto difference = first_difference(value, got[key], inner)) return difference;
     }
     if (got.size() != wanted.size()) return differs();
     return std::nullopt;

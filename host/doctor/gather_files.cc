@@ -70,14 +70,15 @@ std::vector<AdapterFacts> look_at_adapters(const Config& config, const ConfigCon
   std::vector<AdapterFacts> all;
   Interpreters interpreters;
   for (const auto& adapter : config.adapters) all.push_back(facts_of(adapter, adapter.named, interpreters));
-  for (const auto& [name, folder] : list_adapters(context.adapter_path)) {
+  for (const auto& shipped : list_adapters(context.adapter_path)) {
+    const auto& folder = shipped.second;
     const auto same = [&](const AdapterFacts& facts) { return facts.folder == folder.string(); };
     if (std::any_of(all.begin(), all.end(), same)) continue;
     try {
       all.push_back(facts_of(adapter_from_path(folder, context), false, interpreters));
     } catch (const ConfigError& error) {
       AdapterFacts broken;
-      broken.name = name;
+      broken.name = shipped.first;
       broken.folder = folder.string();
       broken.faults = error.issues();
       all.push_back(std::move(broken));

@@ -54,7 +54,7 @@ std::string try_parent_death_signal() {
 std::string try_unix_sockets() {
   std::array<int, 2> fds{-1, -1};
   const bool made = ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()) == 0;
-  const auto why = why_not(made);
+  auto why = why_not(made);
   const UniqueFd first(fds[0]);
   const UniqueFd second(fds[1]);
   return why;

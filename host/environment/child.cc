@@ -66,7 +66,7 @@ Result<pid_t> start(const ChildSpec& spec, int output) {
   std::vector<std::string> variables;
   std::string path = "/usr/local/bin:/usr/bin:/bin";
   for (const auto& [name, value] : spec.env) {
-    variables.push_back(name + "=" + value);
+    variables.emplace_back(name).append("=").append(value);
     if (name == "PATH") path = value;
   }
   if (program.find('/') == std::string::npos) {
