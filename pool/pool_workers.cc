@@ -155,9 +155,12 @@ std::string Pool::describe_exit(const WorkerProcess& worker, const WorkerProcess
   const bool ran = exit.status.signal != 0 || exit.status.status >= 0;
   std::string text = exit.reason;
   if (ran) text = (text.empty() ? "it " : text + "; it ") + exit.status.words();
-  if (!exit.was_ready && worker.pid() != 0 && exit.reason.empty() && exit.status.status >= 0 &&
-      options_.launch.channel == ChannelKind::fd) {
-    text += " before it was ready (one that speaks on stdin and stdout is configured as " + options_.adapter + ": {command: [";
+  if (exit.was_ready || worker.pid() == 0 || !exit.reason.empty() || exit.status.status < 0) return text;
+  text += " before it was ready";
+  if (!exit.stderr_tail.empty()) {
+    text += ": " + exit.stderr_tail.back();  // what went wrong is mostly said last
+  } else if (options_.launch.channel == ChannelKind::fd) {
+    text += " (one that speaks on stdin and stdout is configured as " + options_.adapter + ": {command: [";
     for (const auto& word : options_.launch.command) text += (&word == &options_.launch.command.front() ? "" : ", ") + word;
     text += "], channel: stdio})";
   }

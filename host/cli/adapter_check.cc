@@ -1,5 +1,6 @@
 #include "host/cli/adapter_check.h"
 
+#include <map>
 #include <utility>
 
 #include "host/cli/call_args.h"
@@ -20,6 +21,8 @@ using conformance::Report;
 using nlohmann::json;
 
 namespace {
+
+constexpr std::size_t kManyUntested = 20;  // rules for the same reason
 
 constexpr std::string_view kNotReady = "the worker did not get ready";
 
@@ -87,10 +90,19 @@ Counts count(const std::vector<Report::Line>& lines) {
 
 std::string table_of(const std::vector<Report::Line>& lines) {
   Table table({{"RULE"}, {"RESULT"}, {"SEEN"}});
+  // What keeps most rules from being tested, such as a worker that does not start, is said once.
+  std::map<std::string, std::size_t> untested;
   for (const auto& line : lines) {
+    if (line.finding.outcome == Outcome::not_tested) ++untested[line.finding.seen];
+  }
+  for (const auto& line : lines) {
+    if (line.finding.outcome == Outcome::not_tested && untested[line.finding.seen] > kManyUntested) continue;
     const bool fail = line.finding.outcome == Outcome::fail;
     table.add({std::string(line.rule->id), std::string(to_string(line.finding.outcome)), line.finding.seen});
     if (fail) table.add({"", "", "section " + std::to_string(line.rule->section) + ": " + std::string(line.rule->sentence)});
+  }
+  for (const auto& [seen, count] : untested) {
+    if (count > kManyUntested) table.add({std::to_string(count) + " rules", std::string(to_string(Outcome::not_tested)), seen});
   }
   return table.text();
 }
