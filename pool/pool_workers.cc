@@ -157,9 +157,8 @@ std::string Pool::describe_exit(const WorkerProcess& worker, const WorkerProcess
   if (ran) text = (text.empty() ? "it " : text + "; it ") + exit.status.words();
   if (exit.was_ready || worker.pid() == 0 || !exit.reason.empty() || exit.status.status < 0) return text;
   text += " before it was ready";
-  if (!exit.stderr_tail.empty()) {
-    text += ": " + exit.stderr_tail.back();  // what went wrong is mostly said last
-  } else if (options_.launch.channel == ChannelKind::fd) {
+  if (!exit.stderr_tail.empty()) text += ": " + exit.stderr_tail.back();  // what went wrong is mostly said last
+  if (options_.launch.channel == ChannelKind::fd && (exit.stderr_tail.empty() || exit.status.status == 0)) {
     text += " (one that speaks on stdin and stdout is configured as " + options_.adapter + ": {command: [";
     for (const auto& word : options_.launch.command) text += (&word == &options_.launch.command.front() ? "" : ", ") + word;
     text += "], channel: stdio})";

@@ -89,6 +89,11 @@ TEST(Workers, OneThatEndsAtOnceIsReportedWithStatusAndLastWords) {
   const auto reply = start_error(bad_config("print-lines, \"30\", \"4\""));
   EXPECT_EQ(reply["details"]["exit_status"], 4);
   EXPECT_EQ(reply["details"]["stderr_tail"].size(), 20u);
+  EXPECT_TRUE(mentions(reply, "before it was ready: line 30")) << reply;
+}
+
+TEST(Workers, OneThatEndsWithoutAWordIsPerhapsOnAnotherChannel) {
+  const auto reply = start_error(bad_config("exit, \"0\""));
   EXPECT_TRUE(mentions(reply, "channel: stdio")) << reply;
 }
 
