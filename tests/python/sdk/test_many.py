@@ -84,3 +84,26 @@ def test_a_thousand_requests_at_once_each_have_their_reply(start: Start) -> None
     replies = [host.frame() for _ in requests]
     assert sorted(reply["id"] for reply in replies) == requests
     assert all(reply["result"] == 1 for reply in replies)
+
+
+@pytest.mark.parametrize("parameters", ["", "tasks=2"])
+def test_a_task_that_wants_to_exit_takes_nobody_along(start: Start, parameters: str) -> None:
+    host = start(
+        """
+import asyncio
+async def leave(): sys.exit(4)
+@app.command
+async def aside(ctx: pons.Context):
+    asyncio.ensure_future(leave())
+    return await ctx.acall("x:gate")
+@app.command
+async def awaited(): await asyncio.gather(leave())
+""",
+        parameters,
+    )
+    request = host.send("aside")
+    host.send_frame({"id": host.asked()["id"], "success": True, "result": "fine"})
+    assert host.reply(request)["result"] == "fine"
+    assert host.failure("awaited")["details"]["type"] == "SystemExit"
+    host.hang_up()
+    assert host.exit_status() == 0

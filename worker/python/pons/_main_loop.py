@@ -165,10 +165,13 @@ class MainLoop:
         request.interrupt = lambda _: loop.call_soon_threadsafe(task.cancel)
         if request.cancelled:
             task.cancel()
-        try:
-            return loop.run_until_complete(task), None
-        except BaseException as error:
-            return None, error
+        while True:
+            try:
+                return loop.run_until_complete(task), None
+            except BaseException as error:
+                if task.done():
+                    return None, error
+                # Another task wanted to exit: whoever waits for that one is told by asyncio.
 
     # The thread that reads while a handler runs
 

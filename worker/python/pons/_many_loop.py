@@ -9,6 +9,7 @@ thread of its own reads the channel, and runs nothing of the program.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import select
@@ -50,6 +51,7 @@ class ManyLoop:
         self._status = 0
         self._stopping = False
         self._over = False
+        self._left = False
         self._ended = threading.Lock()  # released when the main thread has left its loop
         self._ended.acquire()
 
@@ -60,7 +62,11 @@ class ManyLoop:
         for number in range(self._app.threads):
             threading.Thread(target=self._work, name=f"pons-{number}", daemon=True).start()
         threading.Thread(target=self._read, name="pons-reader", daemon=True).start()
-        self._loop.run_forever()
+        while not self._left:
+            with contextlib.suppress(
+                SystemExit, KeyboardInterrupt
+            ):  # of a task: whoever waits for it is told by asyncio
+                self._loop.run_forever()
         self._ended.release()
         return self._status if self.server.exit_status is None else self.server.exit_status
 
@@ -185,4 +191,5 @@ class ManyLoop:
 
     def _leave_if_idle(self) -> None:
         if self.server.ledger.begun == 0 or self.server.exit_status is not None:
+            self._left = True
             self._loop.stop()
