@@ -6,7 +6,8 @@ namespace pons {
 
 namespace {
 
-Result<Message> with_code(const Message& message, bool idempotent, const ErrorTranslation& translate) {
+/// With the code and the sentence that every error has.
+Result<Message> completed(const Message& message, bool idempotent, const ErrorTranslation& translate) {
   const auto codec = message.envelope.codec;
   auto document = decode(codec, message.frame.body);
   if (!document) return document.error();
@@ -16,8 +17,10 @@ Result<Message> with_code(const Message& message, bool idempotent, const ErrorTr
   if (details != document->end() && details->is_object() && details->contains("type") && (*details)["type"].is_string()) {
     type = (*details)["type"].get<std::string>();
   }
-  const auto rule = translate ? translate(type) : std::nullopt;
-  const auto code = rule ? rule->first : std::string(to_string(ErrorCode::worker_error));
+  if (text.empty()) (*document)["error"] = "It failed without saying why";
+  const bool has_code = !message.envelope.code.empty();
+  const auto rule = translate && !has_code ? translate(type) : std::nullopt;
+  const auto code = has_code ? message.envelope.code : rule ? rule->first : std::string(to_string(ErrorCode::worker_error));
   (*document)["code"] = code;
   if (rule && rule->second) (*document)["retryable"] = *rule->second;
   if (!document->contains("retryable")) {
@@ -65,8 +68,8 @@ Result<OutFrame> forwarded(const Message& request, const RequestPatch& patch, Co
 }
 
 void adapt_reply(Result<Message>& reply, Codec codec, bool idempotent, const ErrorTranslation& translate) {
-  if (reply && !reply->envelope.success && reply->envelope.code.empty()) {
-    reply = with_code(*reply, idempotent, translate);
+  if (reply && !reply->envelope.success && (reply->envelope.code.empty() || reply->envelope.error.empty())) {
+    reply = completed(*reply, idempotent, translate);
   }
   if (!reply || reply->envelope.codec == codec) return;
   auto body = transcode(reply->frame.body, reply->envelope.codec, codec);

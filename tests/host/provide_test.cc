@@ -72,12 +72,17 @@ TEST(Provide, ErrorsGetACode) {
   Parents parents;
   parents.caller.send({{"id", 1}, {"command", "tools:x"}});
   parents.caller.send({{"id", 2}, {"command", "tools:x"}});
+  parents.caller.send({{"id", 3}, {"command", "tools:x"}});
   parents.provider.send({{"id", parents.asked()["id"]}, {"success", false}, {"error", "No"}});
   parents.provider.send({{"id", parents.asked()["id"]}, {"success", false}, {"error", "No"}, {"code", "my_own"}, {"retryable", true}});
   const auto plain = parents.caller.await(1);
   EXPECT_EQ(code_of(plain), "worker_error");
   EXPECT_EQ(plain["retryable"], false);
   EXPECT_EQ(parents.caller.await(2)["code"], "my_own");
+  parents.provider.send({{"id", parents.asked()["id"]}, {"success", false}, {"code", "my_own"}});
+  const auto silent = parents.caller.await(3);
+  EXPECT_EQ(silent["code"], "my_own");
+  EXPECT_EQ(silent["error"], "It failed without saying why");
 }
 
 TEST(Provide, PartialResultsOnlyForThoseWhoAskForThem) {
