@@ -268,7 +268,8 @@ class Grammar {
     command.add_option("ARGS", options_.arguments, "Of the request of --slow, as those of call.")->type_name("");
     command.add_option("--slow", options_.slow, "A command that takes long, longer than --timeout, unless cancelled.")
         ->type_name("COMMAND");
-    add_duration(command, "--timeout", options_.timeout, "Time for each reply; the handshake has the adapter's timeouts.startup (default: 10s).");
+    add_duration(command, "--timeout", options_.timeout,
+                 "Time for each reply; the handshake has the adapter's timeouts.startup (default: 10s).");
     command.add_option("-c,--config", options_.host.config, "The configuration that names the adapter [PONS_CONFIG].")->type_name("FILE");
     add_json(command);
   }

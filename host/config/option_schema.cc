@@ -17,7 +17,8 @@ void check_part(const Document& document, const json& schema, const ConfigPath& 
     (path.emplace_back(keys), ...);
     return path;
   };
-  if (const auto pattern = schema.find("pattern"); pattern != schema.end() && !re2::RE2(pattern->get<std::string>(), re2::RE2::Quiet).ok()) {
+  if (const auto pattern = schema.find("pattern");
+      pattern != schema.end() && !re2::RE2(pattern->get<std::string>(), re2::RE2::Quiet).ok()) {
     issues.push_back(document.value_issue(below("pattern"), "expected a regular expression, got " + pattern->dump()));
     return;
   }
