@@ -13,7 +13,7 @@ die() {
   exit 1
 }
 
-build_packages=(g++ cmake ninja-build ccache mold nlohmann-json3-dev libcli11-dev libspdlog-dev libyaml-cpp-dev libxgboost-dev libre2-dev python3)
+build_packages=(g++ cmake ninja-build ccache mold nlohmann-json3-dev libcli11-dev libspdlog-dev libyaml-cpp-dev libxgboost-dev libre2-dev python3 python3-venv)
 test_packages=(libgtest-dev libbenchmark-dev clang clang-format clang-tidy shellcheck erlang-base git
   python3-pytest python3-exceptiongroup mypy python3-msgpack python3-hypothesis python3-jsonschema python3-numpy python3-packaging python3-pydantic)
 header_packages=(libmsgpack-cxx-dev libvalijson-dev)  # as packages they pull in Boost 1.74 and Qt
