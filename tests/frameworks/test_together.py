@@ -43,9 +43,12 @@ def test_one_framework_asks_another(everybody: Host) -> None:
     assert far < near <= 1
 
 
-def test_a_chain_through_three_languages_of_workers(everybody: Host) -> None:
-    inner = {"command": "caller:relay", "args": {"command": "echo:echo", "args": {"text": "hé"}}}
-    assert everybody.result("echo:call", inner) == {"text": "hé"}
+def test_a_chain_goes_from_one_adapter_to_the_next_but_not_round(everybody: Host) -> None:
+    def chain(command: str) -> dict[str, Any]:
+        return {"command": "caller:relay", "args": {"command": command, "args": {}}}
+
+    assert everybody.result("echo:call", chain("transformers:ping"), timeout_ms=300_000)["status"] == "ok"
+    assert everybody.error("echo:call", chain("echo:echo"))["code"] == "call_cycle"
 
 
 def test_a_framework_that_dies_takes_nothing_from_the_others(everybody: Host) -> None:
