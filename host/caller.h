@@ -87,7 +87,6 @@ class Caller : public std::enable_shared_from_this<Caller> {
   /// The caller is gone: nothing is sent any more, and what is outstanding is cancelled. Once.
   void leave();
   [[nodiscard]] bool gone() const { return gone_; }
-  [[nodiscard]] Books& books() { return books_; }
 
  private:
   struct Outstanding {

@@ -24,8 +24,9 @@ class Connection final : public Caller, private FrameStream::Handler {
     virtual const Error* refusal(const Envelope& request, std::size_t bytes) = 0;
     /// A reply of the parent's. False: it provides nothing.
     virtual bool take_reply(Connection& connection, Message&& reply) = 0;
-    /// The parent has said all it will, or is gone. Called at most once each.
+    /// The parent has said all it will: told at once, and again with the last reply after that.
     virtual void half_closed(Connection& connection) = 0;
+    /// It is gone; once.
     virtual void gone(Connection& connection) = 0;
 
    protected:

@@ -34,7 +34,6 @@ class Provider final : public Callee {
   [[nodiscard]] bool is_running(RequestKey key) const override { return pending_.contains(key); }
   bool cancel(RequestKey key, CancelBy by) override;
   bool pause_stream(RequestKey, bool) override { return false; }  // its connection carries other things too
-  [[nodiscard]] std::size_t outstanding() const { return pending_.size(); }
 
   std::set<std::string, std::less<>> namespaces;
 

@@ -21,7 +21,6 @@ class WorkerCaller final : public Caller {
   using Caller::end_calls_of;
   using Caller::leave;
   using Caller::note_written;
-  using Caller::refuse;
   [[nodiscard]] std::size_t unsent() const override {
     const auto worker = worker_.lock();
     return worker ? worker->channel().unsent() : 0;

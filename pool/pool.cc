@@ -274,8 +274,7 @@ Result<OutFrame> Pool::outgoing(Pending& pending, const WorkerProcess& worker, T
   const auto& envelope = pending.message.envelope;
   RequestPatch patch{pending.channel_id, envelope.name(), std::max(1.0, std::floor(left))};
   if (envelope.session_id && envelope.session_range.empty()) patch.session_id = *envelope.session_id;  // inherited
-  pending.transcoded = envelope.codec == Codec::msgpack && !worker.info().reads_msgpack;
-  return forwarded(pending.message, patch, pending.transcoded ? Codec::json : envelope.codec, options_.adapter);
+  return forwarded(pending.message, patch, worker.info().reads_msgpack ? envelope.codec : Codec::json, options_.adapter);
 }
 
 /// The caller gets its answer now, the worker should stop. Of one that hangs we want to know where.

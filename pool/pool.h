@@ -172,7 +172,6 @@ class Pool final : public Callee, private WorkerProcess::Owner {
     std::uint64_t channel_id = 0;
     bool answered = false;     ///< the caller has its terminal reply; the worker is still busy with it
     bool partly_sent = false;  ///< the caller has seen a part of the answer
-    bool transcoded = false;   ///< the worker speaks the other codec
     bool share = false;        ///< of a gathered request: not counted
     bool stacks = false;       ///< its reply waits for what its worker says of its stacks
     bool finished = false;     ///< and meanwhile the worker has let go of it
